@@ -17,6 +17,7 @@ one session, from top to bottom, in a scratch folder that holds the datasets:
 import ast
 import csv
 import difflib
+import gzip
 import json
 import os
 import re
@@ -306,6 +307,8 @@ def lay_out(folder: Path, every: int) -> None:
         if path.name == "support_tickets_test.csv":
             _write(folder / "unlabelled.csv", header[:1], [row[:1] for row in rows])
     _write(folder / "new.csv", ["id", "text"], [["1", "where is my parcel"], ["2", "I want my money back"]])
+    for name, packed in {"datasets/support_tickets": "tickets", "new": "new"}.items():
+        (folder / f"{packed}.csv.gz").write_bytes(gzip.compress((folder / f"{name}.csv").read_bytes()))
     _write(
         folder / "reviews.csv", ["review", "stars"],
         [["gut", "1"], ["schlecht", "2"], ["schön", "1"], ["übel", "2"]], delimiter=";", encoding="cp1252",

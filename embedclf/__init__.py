@@ -27,11 +27,11 @@ Measure
     cross_validate        Estimate how good one would be: a `CrossValidation`, or a `MultiLabelCrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.
-    drift                 Find out whether texts have changed, and in what: a `Drift`.
+    drift                 Find out whether texts have changed, and how: a `Drift`.
 
 Look at texts
     check                 Find label errors, duplicates, leakage and outliers: a `DataCheck`.
-    split                 Divide texts into training and test rows, near-duplicates on one side.
+    split                 Divide texts into training and test rows, without near-duplicates across.
     cluster               Group similar texts: a `Clustering`.
     search                Find the texts nearest to a query: a `SearchResult`.
     recommend             Find diverse texts similar to one: a `Recommendation`.

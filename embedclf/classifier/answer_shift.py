@@ -1,6 +1,6 @@
-"""How far the answers to some texts are from those to held-out texts of training.
+"""How far the answers to some texts are from those to the texts held out in training.
 
-The distance is that of Kolmogorov and Smirnov between the distributions of confidence and of energy (Massey, "The
+The distance is the Kolmogorov-Smirnov distance between the distributions of confidence and of energy (Massey, "The
 Kolmogorov-Smirnov Test for Goodness of Fit", 1951), taken at the quantiles that the model file keeps. What a classifier
 answers shows a shift of its texts well (Rabanser, Günnemann & Lipton, "Failing Loudly: An Empirical Study of Methods
 for Detecting Dataset Shift", NeurIPS 2019).
@@ -17,19 +17,19 @@ from embedclf.classifier.reference import LEAST_TEXTS, LEVELS, AnswerReference, 
 from embedclf.formatting import rounded_down
 
 # How far apart distributions may be before it matters. The final classifier is fitted on more rows than those that
-# judged the held-out ones, so its answers are never quite like them.
+# predicted the held-out texts, so its answers always differ a little.
 _MARGIN = 0.05
 # What chance adds to a distance, one in a thousand times at the most, is this many times the root of 1/n + 1/m: the
 # bound of Dvoretzky, Kiefer and Wolfowitz with Massart's constant, for one side and two samples.
 _CHANCE = 1.86
-# From this difference of the medians on, they say best how confidences differ.
+# From this difference on, the medians describe best how confidences differ.
 _TELLING = 0.05
 _STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerShift:
-    """How far the answers to some texts are from those to the held-out texts of training.
+    """How far the answers to some texts are from those to the texts held out in training.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class AnswerShift:
     median_confidence, usual_median_confidence : float
         Of the texts, rounded down to two decimals, and of the held-out ones.
     answered, usual_answered : float or None
-        Share of texts that got a label. The usual one is None if it is not known, since costs or thresholds have
-        changed since the training.
+        Share of texts that got a label. The usual one is None if it is not known because costs or thresholds have
+        changed since training.
     less_sure, usually_less_sure : float
         Share of texts with a confidence below the value at which the shares differ most, and of the held-out ones.
     sure_level : float
@@ -67,9 +67,10 @@ class AnswerShift:
 
     @property
     def is_far(self) -> bool:
-        """Whether the classifier is clearly less sure of the texts, or knows them less, than the held-out ones.
+        """Whether the classifier is clearly less sure of the texts, or less familiar with them, than the held-out ones.
 
-        Not of fewer than 50 texts. Chance makes texts like the held-out ones far in fewer than one of 100 cases.
+        False for fewer than 50 texts. For texts like the held-out ones, it is true by chance in fewer than 1 of 100
+        cases.
         """
         return self._is_less_sure or self._is_less_familiar
 
@@ -89,7 +90,7 @@ class AnswerShift:
 
     @property
     def remark(self) -> str | None:
-        """What a person should know: a sentence or two if the answers `is_far`, else None."""
+        """A warning of a sentence or two if the answers `is_far`, else None."""
         if not self.is_far:
             return None
         if not self._is_less_sure:
@@ -113,7 +114,7 @@ class AnswerShift:
 
 
 class AnswerTally:
-    """Counts of the answers to texts that are compared with a reference, in a space that does not grow with them.
+    """Counts of the answers to texts that are compared with a reference; their size does not grow with the texts.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ class AnswerTally:
         self._counts = {name: np.zeros((2, len(LEVELS)), dtype=np.intp) for name in Measures._fields}
 
     def add(self, measures: Measures, n_answered: int) -> None:
-        """Count texts, of which some are answered."""
+        """Add texts to the counts."""
         self._n += len(measures.confidence)
         self._n_answered += n_answered
         # The rounding keeps 0.29, say, from falling short of its step.
@@ -180,7 +181,7 @@ class AnswerTally:
         }
 
     def restore(self, counts: Any) -> None:
-        """Go on from the counts that `to_dict` returned.
+        """Continue from the counts that `to_dict` returned.
 
         Raises
         ------

@@ -129,8 +129,8 @@ class ModelCard:
     targets : tuple of LabelTarget or None
         The labels that have thresholds of their own.
     reference : AnswerReference or None
-        What the answers to held-out examples were like; None if there were too few, if labels are known by their texts
-        alone, and in files of older versions.
+        The distribution of the answers to held-out examples; None if there were too few, if labels are known by their
+        texts alone, and in files of older versions.
     """
 
     embedder: EmbedderSpec
@@ -204,9 +204,9 @@ class ModelCard:
         return self.conformal.threshold(coverage)
 
     def answering_otherwise(self, **changes: Any) -> "ModelCard":
-        """Return the card with another threshold or other rules, and with what is still known of the reference.
+        """Return the card with another threshold or other rules, and with what still applies of the reference.
 
-        Where only a common threshold abstains, the share of texts without a label follows from their confidences.
+        If only a common threshold abstains, the share of texts without a label is recomputed from their confidences.
 
         Parameters
         ----------

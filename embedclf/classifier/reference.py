@@ -1,9 +1,9 @@
-"""What the answers to held-out texts were like, for comparison with the answers to the texts that come in use.
+"""The reference distribution: the answers to held-out texts, for comparison with the answers in use.
 
 Two measures of each text are compared. The *confidence* is the largest calibrated probability of a label, whatever the
-thresholds and costs: where several labels may be given, that of the likeliest one. The *energy* is that of Liu, Wang,
+thresholds and costs; with several labels per text, that of the most likely one. The *energy* is that of Liu, Wang,
 Owens & Li, "Energy-based Out-of-distribution Detection", NeurIPS 2020, at a temperature of 1, of the scores that the
-calibration has already divided by its temperature: minus their log-sum-exp. Where several labels may be given, it is
+calibration has already divided by its temperature: minus their log-sum-exp. With several labels per text, it is
 minus the sum of log(1 + exp(score)) over the labels (Wang, Liu, Bocchieri & Li, "Can multi-label classification
 networks know what they don't know?", NeurIPS 2021). The energy of unfamiliar texts is higher.
 """
@@ -30,7 +30,7 @@ _DECIMALS = 4
 
 
 class Measures(NamedTuple):
-    """What is compared of n texts: (n,) float64 each, rounded to four decimals so that equal ones stay equal.
+    """The measures of n texts: (n,) float64 each, rounded to four decimals so that equal ones stay equal.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Measures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AnswerReference:
-    """The distribution of the answers to texts that the classifier was not fitted on; it has no texts.
+    """The distribution of the answers to held-out texts, without the texts.
 
     Attributes
     ----------
@@ -68,10 +68,10 @@ class AnswerReference:
     confidence, energy : tuple of float
         A quantile for each of `LEVELS`: the least value that at least this share of the texts does not exceed.
     abstained : float or None
-        The share of texts without a label; None if it is not known, since costs or thresholds have changed.
+        The share of texts without a label; None if it is not known because costs or thresholds have changed.
     labels : tuple of int, or None
-        How many of the texts have each class as the most likely one; if a text may have several labels, how many are
-        given each. None if it is not known, since thresholds have changed.
+        For each class, how many of the texts have it as the most likely one; if a text may have several labels, how
+        many get it. None if it is not known because thresholds have changed.
     """
 
     n_examples: int
@@ -82,7 +82,7 @@ class AnswerReference:
 
     @classmethod
     def of(cls, scores: Vectors, probabilities: Vectors, decision: AnyDecision) -> Self | None:
-        """Return the reference of some texts, given their scores and probabilities; None if they are too few."""
+        """Return the reference for texts with these scores and probabilities; None if there are too few."""
         if len(scores) < LEAST_TEXTS:
             return None
         decided = decision.decide(probabilities)
@@ -122,7 +122,7 @@ class AnswerReference:
         Raises
         ------
         KeyError, TypeError, ValueError
-            If a value cannot be that of a reference.
+            If a value is not valid for a reference.
         """
         if not isinstance(values, dict):
             raise TypeError(f"invalid 'reference' {values!r:.40}")
@@ -147,7 +147,7 @@ class AnswerReference:
 
 
 def label_counts(decided: Decided, n_classes: int) -> Ints:
-    """Return how many texts have each class as the most likely one, or are given it if they may have several labels."""
+    """Return how many texts have each class as the most likely one, or get it if they may have several labels."""
     if decided.given is not None:
         given: Ints = (decided.given[:, :n_classes] > 0).sum(axis=0)
         return given

@@ -54,7 +54,7 @@ class TrainingRecord:
     label_texts : bool
         Whether labels were described, which is not recorded.
     label_counts : mapping of str to int, or None
-        How many rows each label has, that of rows out of scope included; None in files of older versions.
+        How many rows each label has, the out-of-scope label included; None in files of older versions.
     """
 
     digest: str

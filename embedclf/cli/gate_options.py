@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from embedclf.stats.verdicts import Outcome
 
 FAILS, CANNOT_TELL = 3, 4
-"""Exit codes beside 0: a requirement is not met, or it cannot be told whether it is."""
+"""Exit codes besides 0: a requirement is not met, or is inconclusive."""
 
 
 def _as_share(ctx: click.Context, param: click.Parameter, value: float) -> float:
@@ -81,7 +81,7 @@ class GateOptions:
     summary: str | None
 
     def __post_init__(self) -> None:
-        """Check that what is about requirements is given with some.
+        """Check that options about requirements are given with some.
 
         Raises
         ------
@@ -116,8 +116,8 @@ gate_options = collected(
             multiple=True,
             callback=_requirements,
             help="Require a figure, e.g. accuracy=0.9, macro-f1=0.8 or recall.refund=80%; may be repeated. It passes "
-            "if its whole 95 % interval is at or above that, fails (exit code 3) if all of it is below, and cannot be "
-            "told (4) otherwise.",
+            "if its whole 95 % interval is at or above that, fails (exit code 3) if all of it is below, and is "
+            "inconclusive (4) otherwise.",
         ),
         "baseline": click.option(
             "--baseline",
@@ -129,7 +129,7 @@ gate_options = collected(
         "cannot_tell": click.option(
             "--cannot-tell",
             type=click.Choice(["pass", "fail"]),
-            help="What becomes of a requirement if the rows are too few to tell.  [default: exit code 4]",
+            help="How to count a requirement that is inconclusive with so few rows.  [default: exit code 4]",
         ),
         "junit": click.option("--junit", metavar="FILE", help="Write the requirements as a JUnit report (XML)."),
         "summary": summary_option,

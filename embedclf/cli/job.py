@@ -64,6 +64,8 @@ class Job:
         The embedder, once opened.
     also_used : Usage or None
         What the embedder of another classifier has used.
+    hide_progress : callable
+        Ends the progress line, for a command that has a dialogue with the person.
     """
 
     corpus: "Corpus"
@@ -84,6 +86,7 @@ class Job:
         self.datasets, self.file, self.asked, self.as_json = datasets, file, asked, as_json
         self._what, self.escape_formulas = what, escape_formulas
         self._stack = ExitStack()
+        self.hide_progress: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Job":
         return self
@@ -334,7 +337,8 @@ def file_job(
             datasets = (dataset,) if isinstance(dataset, str) else dataset
             escape_formulas = values.pop("escape_formulas", False)
             job = kind(datasets, file, asked, as_json=as_json, what=what, escape_formulas=escape_formulas)
-            with ProgressLine(reads_stdin="-" in datasets), job:
+            with ProgressLine(reads_stdin="-" in datasets) as line, job:
+                job.hide_progress = line.end
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)

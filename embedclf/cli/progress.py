@@ -58,10 +58,14 @@ class ProgressLine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        # Ctrl-C leaves a ^C on the line, even if nothing is drawn there.
+        self._is_drawn |= self._can_erase and kind is KeyboardInterrupt
+        self.end()
+
+    def end(self) -> None:
+        """Remove the line before the end of the block, so that nothing more is drawn."""
         self._ended.set()
         with self._lock:
-            # Ctrl-C leaves a ^C on the line, even if nothing is drawn there.
-            self._is_drawn |= self._can_erase and kind is KeyboardInterrupt
             self._erase()
             self._stack.close()
 

@@ -61,19 +61,45 @@ def fitted(text: str, *, err: bool = False) -> str:
     return "\n".join(plain(part) for line in text.split("\n") for part in wrapped(line, width))
 
 
-def wants_colour() -> bool:
-    """Return whether stdout is a terminal and colours are not turned off (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def wants_colour(*, err: bool = False) -> bool:
+    """Return whether stdout (or stderr) is a terminal and colours are not turned off (https://no-color.org)."""
+    is_terminal = (sys.stderr if err else sys.stdout).isatty()
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def echo_lines(lines: Iterable[Line]) -> None:
-    """Print a result to stdout; on a terminal in colour, and wrapped to its width."""
-    width, coloured = columns(), wants_colour()
+def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print a result to stdout, or lines to stderr; on a terminal in colour, and wrapped to its width."""
+    width, coloured = columns(err=err), wants_colour(err=err)
     for line in lines:
-        safe = [(printable(text), style) for text, style in pieces_of(line)]
+        safe = _safe(line)
         for part in [safe] if width is None else wrapped(safe, width):
-            shown = (click.style(text, **style) if style and coloured else text for text, style in pieces_of(part))
-            click.echo("".join(shown).rstrip(" "))
+            click.echo(_styled(part, coloured=coloured).rstrip(" "), err=err)
+
+
+def echo_over(line: Line, spaces: int = 0, back: str | None = None) -> None:
+    """Write over the line of stderr that the cursor is in, and let the cursor stay there.
+
+    Nothing but spaces and carriage returns is used for that, which every terminal knows.
+
+    Parameters
+    ----------
+    line : Line
+    spaces : int
+        How many to write behind it.
+    back : str, optional
+        Its beginning, behind which the cursor is to be; None for the end.
+    """
+    shown = _styled(_safe(line), coloured=wants_colour(err=True))
+    behind = "" if back is None else f"\r{printable(back)}"
+    click.echo(f"\r{shown}{' ' * spaces}{behind}", err=True, nl=False)
+
+
+def _safe(line: Line) -> Line:
+    return [(printable(text), style) for text, style in pieces_of(line)]
+
+
+def _styled(line: Line, *, coloured: bool) -> str:
+    return "".join(click.style(text, **style) if style and coloured else text for text, style in pieces_of(line))
 
 
 def echo_json(value: Any) -> None:

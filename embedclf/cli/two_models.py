@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_with(job: Job, path: str, embedder: str | None) -> "TextClassifier":
-    """Load a classifier; `embedder` is for one that its file cannot open."""
+    """Load a classifier; `embedder` is given for files that do not say enough to open theirs."""
     from embedclf.classifier.loading import load
     from embedclf.classifier.model_file import read_model
 
@@ -67,7 +67,7 @@ def embed_new(job: Job, new: "TextClassifier") -> "Vectors":
 def vectors_of_old(
     job: Job, path: str, embedder: str | None, old: "TextClassifier", new: "TextClassifier", vectors: "Vectors"
 ) -> "tuple[Vectors, Vectors]":
-    """Embed the rows with the old classifier's embedder too, if it is another, within what is left of the limit.
+    """Embed the rows with the old classifier's embedder too, if it differs, within what is left of the limit.
 
     Rows that it rejects are dropped from the job.
 

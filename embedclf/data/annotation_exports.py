@@ -1,6 +1,6 @@
-"""Exports of tools in which people label texts, Label Studio and doccano: each task becomes a row of plain columns.
+"""Exports of the labelling tools Label Studio and doccano: each task becomes a row of plain columns.
 
-The formats are those that Label Studio's guide describes (JSON, JSON-MIN and CSV), and those of doccano's exporters.
+The formats are those of Label Studio's guide (JSON, JSON-MIN and CSV) and of doccano's exporters.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ _NO_QUESTIONS = {*_OF_ANNOTATIONS, "created_at", "updated_at", "history", "agree
 _DOCCANO = {"id", "data", "label"}
 
 Answer = Mapping[str, LabelSet]
-"""What somebody chose, by the name of the question."""
+"""What an annotator chose, by the name of the question."""
 
 
 @dataclass(slots=True)
 class _Task:
-    """A text with what was answered about it; its record may lack the columns of the answers."""
+    """A text with the answers about it; its record may lack the columns of the answers."""
 
     line: int
     record: dict[str, Any]
@@ -58,9 +58,9 @@ class LabelStudioRows(Source):
 
     The lines of those in JSON are their numbers, counted from 1.
 
-    Annotations that were cancelled do not count, and if one is the ground truth, the others do not. If several remain,
-    the answer of most of them is the label. Where labels are needed, tasks without one are left out: those that were
-    skipped, that nobody has annotated, and on which equally many disagree.
+    Cancelled annotations do not count. If any is marked as ground truth, only such annotations count. If several
+    remain, the majority answer is the label. Where labels are needed, tasks without one are left out: those that were
+    skipped, not annotated, or tied between annotators.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class LabelStudioRows(Source):
         self._label = reading.label_column or label
         self.found = Columns(text, label)
         shown = [f"{kind}s in {name!r}" for kind, name in (("text", text), ("label", label)) if name]
-        self.notes = [*self._source.notes, "an export of Label Studio", *shown]
+        self.notes = [*self._source.notes, "a Label Studio export", *shown]
 
     @property
     def dialect(self) -> Dialect:
@@ -133,7 +133,7 @@ class LabelStudioRows(Source):
             logger.warning("%s: left out %s", self.file.name, self._left_out())
 
     def _value(self, labels: LabelSet | None) -> Any:
-        """Return what stands in a column for some labels: a list of several, in a table as JSON."""
+        """Return the value of a column for some labels: several are a list, in a table as JSON."""
         if not self.is_table:
             return None if labels is None else labels[0] if len(labels) == 1 else list(labels)
         return "" if labels is None else labels[0] if len(labels) == 1 else to_json(labels)
@@ -141,14 +141,14 @@ class LabelStudioRows(Source):
     def _left_out(self) -> str:
         parts = []
         if self._n_without:
-            parts.append(f"{counted(self._n_without, 'task')} without an answer (skipped, or not annotated)")
+            parts.append(f"{counted(self._n_without, 'task')} without an answer (skipped or not annotated)")
         if self._n_disagreed:
-            parts.append(f"{counted(self._n_disagreed, 'task')} on which equally many annotators disagree")
+            parts.append(f"{counted(self._n_disagreed, 'task')} with a tie between annotators")
         return " and ".join(parts)
 
 
 def _agreed(answers: list[LabelSet]) -> LabelSet | None:
-    """Return the labels that most chose; None if nobody chose any, or as many chose others."""
+    """Return the labels that most annotators chose; None if nobody chose any, or in a tie."""
     most = Counter(answers).most_common(2)
     return most[0][0] if len(most) == 1 or (most and most[0][1] > most[1][1]) else None
 
@@ -158,7 +158,7 @@ def _of_tasks(records: Iterable[SourceRecord]) -> Iterator[_Task]:
     for one in records:
         record = one.record
         if one.fault is not None or not is_task(record):
-            yield _Task(one.line, record, one.fault or "this is no task of Label Studio, as the first is")
+            yield _Task(one.line, record, one.fault or "not a Label Studio task, unlike the first record")
             continue
         given = [note for note in annotations_of(record) if isinstance(note, dict) and not note.get("was_cancelled")]
         given = [note for note in given if note.get("ground_truth")] or given
@@ -196,7 +196,7 @@ def _of_short_records(records: Iterable[SourceRecord]) -> Iterator[_Task]:
 
 
 def _short_answer(record: Mapping[str, Any]) -> Answer:
-    """Return the answers in a record: they stand after its number, and before who gave them."""
+    """Return the answers in a record: they are between its id and the annotator."""
     names = list(record)
     found: dict[str, LabelSet] = {}
     for name in names[names.index("id") + 1 :] if "id" in record else []:

@@ -1,4 +1,4 @@
-"""Files packed with gzip or Zstandard: reading them as they are unpacked, and packing what is written."""
+"""Files compressed with gzip or Zstandard: decompressing while reading, and compressing what is written."""
 
 import io
 import os
@@ -19,8 +19,8 @@ _PIECE = 1 << 17
 # With a header and a checksum of gzip around the data.
 _GZIP_BITS = 31
 _GZIP_LEVEL = 6
-# Text is rarely packed to a twentieth. A file that unpacks to more than this, and to so many times its size, is made to
-# fill the memory.
+# Text is rarely compressed to a twentieth. A file that decompresses to more than this, and to so many times its size,
+# is made to fill the memory (a decompression bomb).
 MOST_UNPACKED = 1 << 26
 MOST_RATIO = 300
 
@@ -104,8 +104,8 @@ class _Unpacked(io.RawIOBase):
             self._n_unpacked += len(piece)
             if self._n_unpacked > max(MOST_UNPACKED, MOST_RATIO * self._n_packed):
                 raise FormatError(
-                    f"the {self._packing} file unpacks to more than {MOST_RATIO} times its size, as no file of texts "
-                    "does; if it is one, unpack it first"
+                    f"the {self._packing} file decompresses to more than {MOST_RATIO} times its size, as no file of "
+                    "texts does; if it really is one, decompress it first"
                 )
             if piece:
                 return piece
@@ -127,7 +127,7 @@ class _Unpacked(io.RawIOBase):
         if needs_more:
             self._rest = self._read()
             if not self._rest:
-                raise FormatError(f"the {self._packing} file is cut off: it ends before its data does; get it again")
+                raise FormatError(f"the {self._packing} file is truncated: get it again")
         piece: bytes = unpacker.decompress(self._rest, most)
         if unpacker.eof:
             self._rest, self._unpacker = unpacker.unused_data, None

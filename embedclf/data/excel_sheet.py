@@ -77,7 +77,7 @@ class Sheet:
         if not file.start.startswith(ZIP_MAGIC):
             raise FormatError("not an Excel file (.xlsx), despite its name")
         if file.is_packed:
-            raise FormatError("an Excel file is packed in itself: unpack it first")
+            raise FormatError("Excel files are compressed already: decompress it first")
         openpyxl = openpyxl_or_error()
         _check_archive(file.binary)
         self.notes: list[str] = []
@@ -156,7 +156,7 @@ def _n_filled(row: CsvRecord) -> int:
 
 
 class _AsDamaged(warnings.catch_warnings):
-    """Raise what openpyxl raises as a `FormatError`, and leave out its warnings, of what is not kept on writing."""
+    """Turn errors of openpyxl into `FormatError`, and drop its warnings about what is not kept on writing."""
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -181,12 +181,14 @@ def _check_archive(file: io.BufferedReader) -> None:
     with _AsDamaged(), zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
         if sum(part.file_size for part in parts) > max(MOST_UNPACKED, MOST_RATIO * size):
-            raise FormatError(f"the Excel file unpacks to more than {MOST_RATIO} times its size, as no sheet does")
+            raise FormatError(f"the Excel file decompresses to more than {MOST_RATIO} times its size, as no sheet does")
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
                 with archive.open(part) as xml:
                     start = xml.read(_PROLOG).replace(b"\0", b"")
                 root = _ROOT.search(start)
                 if b"<!DOCTYPE" in start or (root is None and len(start) == _PROLOG):
-                    raise FormatError(f"the Excel file has a document type in {part.filename}, which none needs")
+                    raise FormatError(
+                        f"the Excel file declares a document type in {part.filename}, which no Excel file needs"
+                    )
     file.seek(0)

@@ -50,7 +50,7 @@ class ParquetSource(Source):
         if not file.start.startswith(MAGIC):
             raise ParquetError("not a Parquet file, despite its name")
         if file.is_packed:
-            raise ParquetError("Parquet is packed in itself, and not read from a packed file: unpack it first")
+            raise ParquetError("Parquet files are compressed already: decompress it first")
         self._pa = pyarrow_or_error()
         self._read = 0
         try:

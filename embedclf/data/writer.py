@@ -285,7 +285,7 @@ def check_output(path: str | os.PathLike[str]) -> Format:
         raise OutputError(f"cannot write {name}: the output must end in {known}", path=name)
     if packed_suffix(path) and kind in ("parquet", "xlsx"):
         plain = os.fspath(Path(path).with_suffix(""))
-        raise OutputError(f"cannot write {name}: such a file is packed in itself; call it {plain}", path=name)
+        raise OutputError(f"cannot write {name}: such files are compressed already; call it {plain}", path=name)
     return kind
 
 

@@ -1,4 +1,4 @@
-"""How classifiers answer the same labelled rows: the labels of all of them as numbers in one list of names."""
+"""The answers of several classifiers to the same labelled rows, with all labels as indices into one list of names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from embedclf.validation import group_duplicates, spelt_as
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledRows:
-    """Labelled texts, as some classifiers see them.
+    """Labelled texts, with their labels in the terms of some classifiers.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class LabelledRows:
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     separator : str or None
-        What separates the parts of labels in a tree; None if they are in none.
+        What separates the parts of labels in a tree; None without a tree.
     """
 
     texts: tuple[str, ...]
@@ -60,7 +60,7 @@ class RowAnswers:
     confidence : ndarray of shape (n,), float64
         The probability of that label, or of the likeliest one given.
     answered : ndarray of shape (n,), bool
-        Where the classifier does not abstain, or gives a label.
+        Where the classifier does not abstain, or gives at least one label.
     abstains : bool
         Whether it may abstain at all.
     probabilities : ndarray of shape (n, n_classes), float32
@@ -74,7 +74,7 @@ class RowAnswers:
 
 
 def labelled_rows(texts: Sequence[str], labels: Labels, classifiers: Sequence[TextClassifier]) -> LabelledRows:
-    """Return texts with their labels as classifiers see them, which give one label to a text, or all several."""
+    """Return texts with their labels in the terms of classifiers, which all give one label per text, or all several."""
     separator = next((one.card.hierarchy for one in classifiers if one.card.hierarchy is not None), None)
     if separator is not None:
         labels = as_written(labels, separator)

@@ -44,7 +44,7 @@ from embedclf.stats.intervals import (
 from embedclf.stats.verdicts import rows_to_tell, verdict_on
 
 MARGIN = 0.01
-"""The difference in accuracy, or micro-F1, up to which a new classifier is taken to be as good as the old one."""
+"""Equivalence margin: the difference in accuracy, or micro-F1, up to which two classifiers count as equally good."""
 
 _MOST_EXPLAINED = 2_000
 
@@ -69,15 +69,15 @@ def diff(
     old, new : TextClassifier, str or Path
         The classifiers, or their files.
     texts : iterable of str, DataFrame or EmbeddedTexts
-        That neither classifier was trained on. See `embedclf.evaluate`, also for `text` and `label`; a data frame has
-        the columns that the new classifier was trained on.
+        Texts that neither classifier was trained on. See `embedclf.evaluate`, also for `text` and `label`; a data frame
+        has the columns that the new classifier was trained on.
     labels : iterable of str or int, or of lists of these
         One per text, or a list per text if both classifiers give several labels.
     costs : mapping of (label, answer) to float, or Costs, optional
-        Let both give the answers of least expected cost, and compare these. None leaves each to answer as it does;
-        what the answers cost is measured by the costs of the new one, or of the old one if it has none.
+        Let both answer at least expected cost, and compare these answers. If None, each answers as it was trained to,
+        and their cost is measured with the costs of the new one, or of the old one if it has none.
     margin : float
-        The difference in accuracy, or micro-F1, that does not matter; a share.
+        The equivalence margin: the difference in accuracy, or micro-F1, that does not matter; a share.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def diff(
     Raises
     ------
     ArgumentError
-        If one of them gives one label to a text and the other several, if the margin is not in [0, 1), or as for
+        If one of them gives one label per text and the other several, if the margin is not in [0, 1), or as for
         `embedclf.evaluate`.
     ModelFileError, TextError, EmbedderError
         As for `embedclf.load` and `embedclf.evaluate`.
@@ -133,13 +133,13 @@ def check_pair(old: TextClassifier, new: TextClassifier) -> None:
     if old.model.is_multilabel != new.model.is_multilabel:
         which = ("old", "new") if old.model.is_multilabel else ("new", "old")
         raise ArgumentError(
-            f"the {which[0]} model gives several labels to a text and the {which[1]} one gives one: their figures "
+            f"the {which[0]} model gives several labels per text and the {which[1]} one gives one: their figures "
             "cannot be compared"
         )
 
 
 def shares_vectors(old: TextClassifier, new: TextClassifier) -> bool:
-    """Return whether the vectors of one classifier are those of the other, too."""
+    """Return whether both classifiers use the same vectors."""
     uses = old.model.uses_vectors and new.model.uses_vectors
     return uses and (old.embedder is new.embedder or is_alike(old.embedder.spec, new.embedder.spec))
 
@@ -193,7 +193,7 @@ def diff_of_vectors(
 
 
 def with_known_costs(classifier: TextClassifier, costs: CostsLike) -> TextClassifier:
-    """Return a classifier that answers by those of the costs that are about its labels."""
+    """Return a classifier that answers by the costs of its own labels."""
     known = Costs.of(costs).without({*classifier.classes, classifier.card.out_of_scope_label or ""})
     return classifier if known is None else classifier.with_costs(known)
 
@@ -221,7 +221,7 @@ def _changes(
 
 
 def _change_of_macro_f1(n_names: int, y: Ints, new: Ints, old: Ints, groups: Ints) -> Change:
-    """Return what became of macro-F1 of texts with one label, which any other label may be answered for."""
+    """Return the change of macro-F1 of texts with one label, for which any other label may be the answer."""
     given, after, before = (one[:, None] == np.arange(n_names) for one in (y, new, old))
     figures = [multilabel.macro_f1(given, one) for one in (after, before)]
     between = interval_of_macro_difference(
@@ -232,9 +232,9 @@ def _change_of_macro_f1(n_names: int, y: Ints, new: Ints, old: Ints, groups: Int
 
 
 def _of_abstaining(rows: LabelledRows, old: RowAnswers, new: RowAnswers) -> list[Change]:
-    """Return what became of the share answered, of the accuracy on it, and of the share of out-of-scope texts rejected.
+    """Return the changes of coverage, of the accuracy if answered, and of the share of out-of-scope texts rejected.
 
-    There is nothing to say of texts with several labels, whose thresholds their other figures are about.
+    There are none for texts with several labels, whose other figures depend on the thresholds already.
     """
     found: list[Change] = []
     if rows.are_several:
@@ -342,7 +342,7 @@ def _with_words(changed: Sequence[ChangedRow], new: TextClassifier, vectors: Vec
     with phase("Weighing words"):
         rows = [one.row for one in explained]
         why = dict(zip(rows, new.explain([one.text for one in explained], vectors=vectors[rows]), strict=True))
-    # An explanation is about the most likely label, which need not be the one that is answered.
+    # An explanation is about the most likely label, which need not be the answer.
     return tuple(
         one._replace(spans=why[one.row].spans) if one.row in why and why[one.row].label == one.new else one
         for one in changed

@@ -1,7 +1,7 @@
-"""Requirements that a classifier has to meet: figures that may not be under a floor, or worse than an older model's.
+"""Requirements that a classifier has to meet: figures not below a floor, or not worse than an older model's.
 
-An outcome goes by the 95 % interval, not by the figure alone: with few rows, a classifier that just meets a requirement
-on one file would miss it on the next. See `embedclf.stats.verdicts`.
+The outcome depends on the 95 % interval, not on the figure alone: with few rows, a classifier that just meets a
+requirement on one file may miss it on the next. See `embedclf.stats.verdicts`.
 """
 
 import math
@@ -34,14 +34,14 @@ _MOST_NAMED = 5
 
 
 class Requirement(NamedTuple):
-    """A figure that must not be under a floor.
+    """A figure that must not be below a floor.
 
     Attributes
     ----------
     metric : str
         One of `OF_ONE` or `OF_SEVERAL`, or of `OF_LABEL`.
     label : str or None
-        The label that it is about; None if it is about all.
+        The label that it is about; None if it is about all labels.
     floor : float
         A share.
     """
@@ -52,7 +52,7 @@ class Requirement(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called: ``recall of refund``."""
+        """Its name, such as ``recall of refund``."""
         return self.metric if self.label is None else f"{self.metric} of {self.label}"
 
 
@@ -66,14 +66,14 @@ class Judged:
     floor : float
         For a comparison with an older model, minus the margin.
     value : float or None
-        The figure, or the difference from that of the older model; None if no row says anything about it.
+        The figure, or its difference from the older model's; None if there are no rows to measure it on.
     interval : Interval or None
         95 %.
     n_examples : int
-        The rows that it is about.
+        Number of rows that it is measured on.
     outcome : {"passes", "fails", "cannot tell"}
     rows_needed : int or None
-        Roughly how many such rows it would take to tell; None if it can be told, or nobody knows.
+        Roughly how many such rows would be enough to tell; None if these are enough, or if it is not known.
     is_difference : bool
         Whether the value is a difference from an older model.
     """
@@ -102,7 +102,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """All requirements, and what comes of them together.
+    """All requirements with their outcomes.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Gate:
 
     @property
     def outcome(self) -> Outcome:
-        """What comes of it: it fails if any requirement does, and passes if all do."""
+        """The overall outcome: it fails if any requirement fails, and passes if all pass."""
         outcomes = {one.outcome for one in self.judged}
         if "fails" in outcomes:
             return "fails"
@@ -140,14 +140,16 @@ def requirement_of(metric: str, floor: float) -> Requirement:
         meant = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(_METRICS)}"
         raise ArgumentError(f"there is no metric {name.strip()!r}; {meant}")
     if known in OF_LABEL and not label.strip():
-        raise ArgumentError(f"{known} is of one label: name it, as in {known}.refund")
+        raise ArgumentError(f"{known} needs a label, as in {known}.refund")
     if known not in OF_LABEL and dot:
-        raise ArgumentError(f"{known} is of all labels, but {label!r} is named; of one label are {', '.join(OF_LABEL)}")
+        raise ArgumentError(
+            f"{known} is about all labels, so it takes no label ({label!r}); per label, there are {', '.join(OF_LABEL)}"
+        )
     return Requirement(known, label.strip() if dot else None, floor)
 
 
 def check_requirements(requirements: Sequence[Requirement], labels: Collection[str], *, several: bool) -> None:
-    """Check that requirements are about figures and labels that there are.
+    """Check that requirements are about existing figures and labels.
 
     Parameters
     ----------
@@ -160,13 +162,13 @@ def check_requirements(requirements: Sequence[Requirement], labels: Collection[s
     Raises
     ------
     ArgumentError
-        If one is not; the message says what may be meant.
+        If one is not; the message suggests what may be meant.
     """
     own = OF_SEVERAL if several else OF_ONE
     for one in requirements:
         if one.label is None and one.metric not in own:
             how_many = "several labels" if several else "one label"
-            raise ArgumentError(f"{one.metric} is no figure of texts with {how_many}: use {', '.join(own)}")
+            raise ArgumentError(f"{one.metric} is not a metric for texts with {how_many}: use {', '.join(own)}")
         if one.label is not None and one.label not in labels:
             near = get_close_matches(one.label, labels, n=1)
             shown = ", ".join(map(repr, sorted(labels)[:_MOST_NAMED])) + (", …" if len(labels) > _MOST_NAMED else "")
@@ -177,7 +179,7 @@ def check_requirements(requirements: Sequence[Requirement], labels: Collection[s
 def judge(requirement: Requirement, rows: LabelledRows, answers: RowAnswers) -> Judged:
     """Return whether the answers to some rows meet a requirement.
 
-    Of macro-F1 it cannot be told with fewer than ten rows a label on average, since its interval is too narrow then.
+    Macro-F1 is inconclusive with fewer than ten rows per label on average, since its interval is too narrow then.
     """
     value, interval, n = _measured(requirement, rows, answers)
     if value is None or interval is None:
@@ -198,7 +200,7 @@ def judge_change(result: ModelDiff, name: str) -> Judged:
     outcome = "passes" if result.are_alike else outcome_of_change(interval, result.margin)
     needed = None
     if outcome == "cannot tell":
-        # It passes above minus the margin and fails below 0: the farther of both takes fewer rows.
+        # It passes above minus the margin and fails below 0: the farther of the two needs fewer rows.
         floor = max((-result.margin, 0.0), key=lambda end: abs(value - end))
         needed = rows_to_reach(result.n_examples, value, interval, floor)
     about = f"{main.name} against {name}"
@@ -228,7 +230,7 @@ def _measured(
 
 
 def _least_rows(rows: LabelledRows) -> int:
-    """Return how many rows like these would have ten a label on average."""
+    """Return how many rows like these would have ten per label on average."""
     given = rows.given[rows.inside]
     of_labels = given.sum(axis=0) if rows.are_several else np.bincount(given)
     of_labels = of_labels[of_labels > 0]

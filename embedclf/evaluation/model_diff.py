@@ -1,4 +1,4 @@
-"""What comparing two classifiers on the same labelled texts returns."""
+"""The result of comparing two classifiers on the same labelled texts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from embedclf.stats.verdicts import Verdict
 Kind: TypeAlias = Literal["better", "worse", "both wrong"]
 
 KINDS: tuple[Kind, ...] = ("worse", "better", "both wrong")
-"""What may become of a row, in the order in which rows are listed."""
+"""How the answer to a row may change, in the order in which rows are listed."""
 
 COVERAGE, ANSWERED_ACCURACY, REJECTED, MEAN_COST = "coverage", "accuracy if answered", "rejected", "mean cost"
 """Names of figures: `REJECTED` is the share of out-of-scope texts that get no label."""
@@ -38,17 +38,17 @@ class ChangedRow(NamedTuple):
         Index of the text.
     text : str
     label : str, or tuple of str if a text may have several labels
-        Its own.
+        The true one.
     old, new : str, tuple of str, or None
-        The labels that it gets from each classifier, whether or not it abstains; None for an out-of-scope text on which
-        it does.
+        The label or labels from each classifier, whether or not it abstains; None if it abstains on an out-of-scope
+        text.
     old_confidence, new_confidence : float
-        Their probabilities; that of the likeliest of several labels.
+        Their probabilities; with several labels, that of the most likely one.
     old_answered, new_answered : bool
-        Whether each classifier does not abstain.
+        Whether each classifier answers rather than abstains.
     change : {"better", "worse", "both wrong"}
-        Only the new answer is right, only the old one, or neither; with several labels, which is nearer to the labels
-        that the text has: the one with fewer that are missing or extra.
+        Only the new answer is right, only the old one, or neither. With several labels, the better one is the one with
+        fewer missing or extra labels.
     spans : tuple of Span
         How much its words support the new label over the runner-up; see `Explanation`. Empty if words have no weights
         of their own, and after the first 2,000 rows.
@@ -75,27 +75,27 @@ class ChangedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelDiff(WithPage):
-    """Two classifiers on the same labelled texts: how their figures differ, and which texts they answer differently.
+    """Two classifiers on the same labelled texts: how their figures differ, and which texts get different answers.
 
     Attributes
     ----------
     verdict : {"better", "worse", "no difference", "cannot tell"}
-        What the main figure says of the new classifier: "no difference" if the whole interval of the difference is
-        within the margin; otherwise "better" or "worse" if it excludes 0, and "cannot tell" if it does not.
+        What the main figure says about the new classifier: "no difference" if the whole interval of the difference is
+        within the margin; otherwise "better" or "worse" if it excludes 0, and "cannot tell" (inconclusive) if not.
     margin : float
-        The difference up to which the main figure does not matter, a share.
+        The equivalence margin: the difference in the main figure that does not matter, a share.
     rows_needed : int or None
-        Roughly how many rows like these it would take to tell, if the difference stays as it is; None if it can be
-        told.
+        Roughly how many rows like these would be enough to tell, if the difference stays as it is; None if these are
+        enough.
     n_examples, n_distinct : int
         All rows, and the distinct texts among them.
     are_alike : bool
-        Whether both classifiers give all texts the same probabilities, so that there is nothing to tell.
+        Whether both classifiers give all texts the same probabilities.
     figures : tuple of Change
         The main figure first: accuracy, or micro-F1 if texts have several labels. Then macro-F1; for several labels,
-        the exact match. Accuracy, macro-F1 and recall are about the labels that texts get whether or not a classifier
-        abstains. If one may, the coverage and the accuracy of its answers; if texts are out of scope, the share of
-        them that is rejected, which the other figures leave out; and with costs, the mean cost, of which less is
+        the exact match. Accuracy, macro-F1 and recall are about the labels that texts would get without abstaining. If
+        a classifier may abstain, the coverage and the accuracy if answered; if there are out-of-scope texts, the share
+        of them that is rejected (the other figures leave these texts out); and with costs, the mean cost, where less is
         better.
     by_label : tuple of Change
         The recall of each label that a row has, or its F1 if texts may have several; `before` is None for a label
@@ -103,8 +103,8 @@ class ModelDiff(WithPage):
     unknown_to_old, unknown_to_new : dict of str to int
         Labels that a classifier does not know, whose rows count as wrong, and how often they occur.
     changed : tuple of ChangedRow
-        Rows that are worse, then those that are better, then those that are wrong in another way; in each, the most
-        confident new answers first.
+        Rows that got worse, then those that got better, then those that are wrong in a different way; within each kind,
+        the most confident new answers first.
     """
 
     verdict: Verdict
@@ -147,11 +147,11 @@ class ModelDiff(WithPage):
         return change.is_clear and not (change.name == MACRO_F1 and self.has_few_per_label)
 
     def count(self, kind: Kind) -> int:
-        """Return how many rows have changed in a way."""
+        """Return how many rows changed in this way."""
         return sum(one.change == kind for one in self.changed)
 
     def to_frame(self) -> Any:
-        """Return what changed for each label as a data frame of pandas, or of Polars if only that is installed."""
+        """Return the change for each label as a data frame of pandas, or of Polars if only that is installed."""
         rows = []
         for one in self.by_label:
             low, high = one.difference_interval or (None, None)

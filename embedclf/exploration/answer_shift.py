@@ -1,4 +1,4 @@
-"""What a classifier answers to new texts, beside what it answered to old ones."""
+"""The answers of a classifier to new texts, compared with those to old ones."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ from embedclf.stats.intervals import Interval, interval_of_ratios
 from embedclf.validation import group_duplicates
 
 _BLOCK = 4_096
-# As many different confidences are resampled as there are rows, if they are not rounded.
+# Without rounding, as many different confidences would be resampled as there are rows.
 _DECIMALS = 3
 
 
 class Shift(NamedTuple):
-    """A figure of new rows, beside that of old ones.
+    """A figure on new rows, beside the same figure on old ones.
 
     Attributes
     ----------
@@ -37,29 +37,29 @@ class Shift(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """How much larger the figure is of the new rows."""
+        """How much larger the figure is on the new rows."""
         return self.new - self.old
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerShift:
-    """What a classifier answers to new and to old rows.
+    """The answers of a classifier to new and to old rows.
 
     Attributes
     ----------
     labels : dict of str to Shift
         For each label that is answered, the share of the rows that get it; the largest difference first.
     confidence : Shift
-        The mean confidence of the likeliest answer, whether or not the classifier abstains.
+        The mean confidence of the most likely answer, whether or not the classifier abstains.
     median_new, median_old : float
         The median confidences.
     abstained : Shift or None
         The share of rows without an answer; None if the classifier always answers.
     accuracy : Shift or None
-        The share of rows whose likeliest answer is their label, of those whose label the classifier knows; None if
-        there are none in either file, or a row may have several labels.
+        The share of rows whose most likely answer is their label, among rows whose label the classifier knows; None if
+        a file has no such rows, or a row may have several labels.
     was_trained_on_old : bool
-        Whether the classifier was trained on the old rows, which makes it surer of them, and more often right.
+        Whether the classifier was trained on the old rows, which makes it more confident and more accurate on them.
     """
 
     labels: dict[str, Shift]
@@ -81,8 +81,8 @@ def answer_shift(
 ) -> AnswerShift:
     """Compare the answers to new rows with those to old ones.
 
-    Equal texts are resampled together, in whichever file they are. Each interval is one of many: of 20 labels whose
-    share is the same, one has an interval without 0.
+    Equal texts are resampled together, across both files. The intervals are not corrected for their number: of 20
+    labels whose share is the same, about one has an interval that excludes 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Groups of similar texts that are more, or fewer, than before."""
+"""Groups of similar texts that are more or less common than before."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -12,7 +12,7 @@ from embedclf.exploration.distinct_rows import DistinctRows
 from embedclf.exploration.local_shares import SIZES, LocalShares
 from embedclf.exploration.words import distinctive_words
 
-# A smaller one is a remainder of others.
+# Smaller groups are leftovers of others.
 _FEWEST = 3
 _N_TEXTS = 3
 _N_WORDS = 5
@@ -33,20 +33,20 @@ class GroupText(NamedTuple):
 
 
 class ChangedGroup(NamedTuple):
-    """A group of similar texts of which there are more, or fewer, than before.
+    """A group of similar texts that are more or less common than before.
 
     Attributes
     ----------
     name : str
         The group's number and its first few words, as `Cluster` has it.
     more_in : {"new", "old"}
-        Where there are more of them.
+        The rows in which they are more common.
     size : int
-        About how many rows it has there. If texts were drawn, it is extrapolated.
+        About how many rows it has there; extrapolated if texts were sampled.
     share : float
         Its share of these rows.
     other_share : float
-        About which share of the other rows is like it, by how many of the nearest texts are from there.
+        The estimated share of the other rows that is like it, from how many of its nearest texts are among them.
     words : tuple of str
         Words that set it apart from all other texts, the most distinctive first; at most five.
     texts : tuple of GroupText
@@ -65,7 +65,7 @@ class ChangedGroup(NamedTuple):
 def changed_groups(
     texts: Sequence[str], vectors: Vectors, distinct: DistinctRows, found: LocalShares, n_new: int
 ) -> tuple[tuple[ChangedGroup, ...], Ints]:
-    """Group the texts around which there are more of their own sample.
+    """Group the texts whose neighbourhoods have an excess of their own sample.
 
     Texts are linked to those of their 20 nearest that are grouped, too; see `embedclf.exploration.communities`.
 
@@ -111,7 +111,7 @@ def changed_groups(
 
 
 def _share_of_new(distinct: DistinctRows, found: LocalShares) -> Floats:
-    """Return which share of the nearest texts to each is new."""
+    """Return the share of new texts among the nearest of each."""
     shares: Floats = distinct.is_new[found.neighbours[:, : SIZES[0]]].mean(axis=1)
     return shares
 
@@ -129,7 +129,7 @@ def _divided(chosen: Mask, neighbours: Ints) -> list[Ints]:
     starts = np.broadcast_to(np.arange(len(rows))[:, None], ends.shape)
     linked = (ends >= 0) & (ends != starts)
     graph = csr_array((np.ones(int(linked.sum())), (starts[linked], ends[linked])), shape=(len(rows), len(rows)))
-    # As fine as clusters of all texts would be: a subject that few texts have remains one group.
+    # As fine as clusters of all texts would be, so that a rare subject remains one group.
     groups = communities(((graph + graph.T) / 2).tocsr(), RESOLUTION * len(rows) / len(chosen))
     return sorted((rows[groups == number] for number in range(int(groups.max()) + 1)), key=len, reverse=True)
 
@@ -137,7 +137,7 @@ def _divided(chosen: Mask, neighbours: Ints) -> list[Ints]:
 def _estimated(
     more_in: Literal["new", "old"], rows: Ints, distinct: DistinctRows, share_of_new: float
 ) -> tuple[float, float]:
-    """Return the share of a group in its own sample and in the other; if texts were drawn, of those drawn."""
+    """Return the share of a group in its own sample and in the other, among the sampled texts."""
     is_own, n_rows = distinct.is_new, distinct.n_new_rows
     if more_in == "old":
         is_own, n_rows, share_of_new = ~is_own, distinct.n_old_rows, 1 - share_of_new

@@ -1,4 +1,4 @@
-"""Words that occur in more, or fewer, texts than before."""
+"""Words that are more or less frequent than before."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _LEVEL = 0.05
 
 
 class ChangedWord(NamedTuple):
-    """A word, or two in a row, in more of the rows of one sample.
+    """A word or pair of words that is more frequent in the rows of one sample.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class ChangedWord(NamedTuple):
 def changed_words(texts: Sequence[str], distinct: DistinctRows) -> tuple[ChangedWord, ...]:
     """Find the words and pairs of words that are in significantly more of the new texts, or of the old ones.
 
-    How many of the distinct texts with a word are new has a binomial distribution; words are significant at 5 % for all
-    of them together (Bonferroni). Stop words are left out, and so is a word or pair that has a word in common with one
-    that is more significant.
+    Each word gets a binomial test on how many of the distinct texts that contain it are new; words are significant at
+    5 % after a Bonferroni correction. Stop words are left out, and so is a word or pair that shares a word with a more
+    significant one.
 
     Parameters
     ----------

@@ -36,9 +36,9 @@ class DistinctRows:
     def of(cls, texts: Sequence[str], n_new: int, *, seed: int) -> Self:
         """Return the distinct texts of some rows, of which the first `n_new` are new.
 
-        The sample of a text is that of one of its rows, drawn at random. So the samples can be exchanged exactly if the
-        rows can, however often texts are repeated and however many rows there are of either kind; taking each text once
-        from each sample instead would leave out more of the larger one.
+        The sample of a text is that of one of its rows, drawn at random. So the samples are exchangeable exactly if the
+        rows are, however often texts are repeated and however many rows each sample has; taking each text once from
+        each sample instead would drop more of the larger one.
         """
         number = np.unique(group_duplicates(texts), return_inverse=True)[1]
         order = np.random.default_rng(seed).permutation(len(texts))
@@ -52,7 +52,7 @@ class DistinctRows:
         return len(self.rows)
 
     def sample(self, most: int, *, seed: int) -> Ints:
-        """Draw at most so many of the new texts and of the old ones; return their numbers in order."""
+        """Sample at most this many of the new texts and of the old ones; return their numbers in order."""
         rng = np.random.default_rng([seed, 1])
         chosen = [
             own if len(own) <= most else rng.choice(own, most, replace=False)

@@ -26,11 +26,10 @@ class Domain:
     Attributes
     ----------
     auroc : float
-        The mean of the folds.
+        The mean over the folds.
     interval : Interval
     newness : ndarray of shape (n,), float64
-        The probability that each text is a new one, if there were as many new as old ones; from a classifier that was
-        not fitted on it.
+        The out-of-fold probability that each text is new, as if there were as many new texts as old.
     """
 
     auroc: float
@@ -41,9 +40,9 @@ class Domain:
 def tell_apart(inputs: Inputs, is_new: Mask, compared: Ints, *, seed: int) -> Domain:
     """Cross-validate a classifier that tells new texts from old ones.
 
-    It is trained as `embedclf.train` does, with C and the use of words chosen in each fold. The AUROC is the mean of
-    those of the folds: the scores of different folds do not compare, and pooling them gives less than 0.5 where nothing
-    has changed (Airola et al., "An Experimental Comparison of Cross-Validation Techniques for Estimating the Area under
+    It is trained as `embedclf.train` does, with C and the use of words chosen in each fold. The AUROC is averaged
+    over the folds: scores of different folds are not comparable, and pooling them gives less than 0.5 if nothing has
+    changed (Airola et al., "An Experimental Comparison of Cross-Validation Techniques for Estimating the Area under
     the ROC Curve", 2011).
 
     Parameters
@@ -52,7 +51,7 @@ def tell_apart(inputs: Inputs, is_new: Mask, compared: Ints, *, seed: int) -> Do
         Distinct texts.
     is_new : ndarray of shape (n,), bool
     compared : ndarray of shape (n_compared,), int
-        The texts that are fitted and measured, at least five of either kind; the others are only predicted.
+        The texts to fit and measure on, at least five of each kind; the others are only predicted.
     seed : int
     """
     y = is_new.astype(np.intp)
@@ -78,7 +77,7 @@ def tell_apart(inputs: Inputs, is_new: Mask, compared: Ints, *, seed: int) -> Do
 def interval_of_auroc(figure: float, n_positive: int, n_negative: int, n_folds: int) -> Interval:
     """Return the 95 % interval of the mean AUROC of the folds of a cross-validation.
 
-    It has those values whose own standard error does not rule out the figure: method 5 of Newcombe, "Confidence
+    It contains the values whose own standard error does not rule out the figure: method 5 of Newcombe, "Confidence
     Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic. Part 2", 2006, which also holds for an
     AUROC of 1, and has the exact variance of the Mann-Whitney statistic at 0.5. The variance is multiplied by 1 +
     n_folds / (n_folds - 1), since the folds share most of the texts that they are fitted on (Nadeau & Bengio,
@@ -102,7 +101,7 @@ def interval_of_auroc(figure: float, n_positive: int, n_negative: int, n_folds: 
 
 
 def _balanced(probabilities: Floats, share: float) -> Floats:
-    """Return the probabilities that new texts would have if they were one half of all."""
+    """Return the probabilities, adjusted as if half of the texts were new."""
     new, old = probabilities * (1 - share), (1 - probabilities) * share
     balanced: Floats = new / np.maximum(new + old, np.finfo(np.float64).tiny)
     return balanced

@@ -1,4 +1,4 @@
-"""Whether texts have changed, and in what."""
+"""Whether texts have changed, and how."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,8 +27,8 @@ from embedclf.validation import check_whole
 FEWEST = 20
 """With fewer distinct texts in a file, nothing is compared."""
 
-# Of all pairs of a new and an old text: if more than this may be told apart, too few texts were compared to say that
-# nothing has changed. At this, a tenth of the texts may be of another kind; see `Drift.least_share`.
+# If the AUROC may be higher than this, too few texts were compared to say that nothing has changed: a tenth of the
+# texts may be of a different kind; see `Drift.least_share`.
 _MATTERS = 0.6
 _N_TYPICAL = 5
 
@@ -44,23 +44,23 @@ def drift(
     vectors: Vectors | None = None,
     seed: int = 0,
 ) -> Drift:
-    """Find out whether texts have changed, and in what.
+    """Find out whether texts have changed, and how.
 
     Two tests decide, each at a level of 2.5 %. A classifier learns to tell new texts from old ones (Lopez-Paz & Oquab,
     "Revisiting Classifier Two-Sample Tests", 2017): they differ if the interval of its out-of-fold AUROC is above 0.5.
-    That finds a change of many texts. A new subject that few texts have is found by the neighbourhoods in which too
-    many texts are new; see `embedclf.exploration.local_shares.local_shares`.
+    That finds a change in many texts. A rare new subject is found by neighbourhoods with an excess of new texts; see
+    `embedclf.exploration.local_shares.local_shares`.
 
-    Both compare distinct texts, each once, so that a text in both files does not leak from one fold to another. Of more
-    than 10,000 distinct texts in a file, as many are drawn.
+    Both compare distinct texts, each once, so that a text in both files does not leak from one fold to another. If a
+    file has more than 10,000 distinct texts, 10,000 are sampled at random.
 
     Parameters
     ----------
     new, old : iterable of str, DataFrame or EmbeddedTexts
-        A data frame or an EmbeddedTexts brings its labels, of which an empty one is unknown. An EmbeddedTexts brings
-        its vectors.
+        A data frame or an EmbeddedTexts brings its labels; an empty label is unknown. An EmbeddedTexts also brings its
+        vectors.
     model : TextClassifier, optional
-        Also compare what it answers. Its embedder makes the vectors.
+        Also compare its answers. Its embedder makes the vectors.
     text, label : str or sequence of str, optional
         The columns of data frames; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
@@ -68,7 +68,7 @@ def drift(
     vectors : ndarray of shape (n_new + n_old, n_dimensions), float32, optional
         Precomputed embeddings of the new texts, followed by those of the old ones; None embeds them.
     seed : int
-        Random seed of the folds, of the samples, and of the random divisions.
+        Random seed of the folds, the samples, and the random divisions.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def _typical(
     group_of: Sequence[int | None],
     n_new: int,
 ) -> tuple[TypicalRow, ...]:
-    """Return the new texts with the largest probability of being new: those of groups, if there are any."""
+    """Return the new texts with the highest newness: from the groups, if there are any."""
     only_new = np.flatnonzero(distinct.n_old_rows == 0)
     grouped = np.array([group_of[row] is not None for row in distinct.rows[only_new]], dtype=bool)
     candidates = only_new[grouped] if grouped.any() else only_new

@@ -16,7 +16,7 @@ from embedclf.stats.intervals import Interval
 Verdict = Literal["changed", "no change found", "cannot tell"]
 
 MOST_COMPARED = 10_000
-"""Of more distinct texts in a file, as many are drawn: comparing more takes minutes, and hardly finds more."""
+"""If a file has more distinct texts, this many are sampled: comparing more takes minutes, and hardly finds more."""
 
 
 class TypicalRow(NamedTuple):
@@ -46,42 +46,42 @@ class TypicalRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drift(WithPage):
-    """Whether new texts differ from old ones, and in what.
+    """Whether new texts differ from old ones, and how.
 
     Attributes
     ----------
     verdict : {"changed", "no change found", "cannot tell"}
-        Texts divided at random are called changed in at most 5 % of cases. "cannot tell" means that nothing was found,
-        but that there are too few texts to exclude a change that matters.
+        Random halves of the same texts are called changed at most 5 % of the time. "cannot tell" means that nothing was
+        found, but that there are too few texts to rule out a change that matters.
     n_new, n_old : int
         Numbers of rows.
     n_new_texts, n_old_texts : int
         Numbers of distinct texts among them.
     n_compared_new, n_compared_old : int
-        How many distinct texts were compared. A text in both files is compared as one of either.
+        How many distinct texts were compared. A text in both files counts once, assigned to one of them at random.
     auroc : float or None
-        How often a classifier that tells new texts from old ones finds the new one of a pair, out of fold: 0.5 if the
-        texts do not differ. None if there are too few texts.
+        The out-of-fold AUROC of a classifier that tells new texts from old ones: how often it picks out the new one of
+        a pair, 0.5 if the texts do not differ. None if there are too few texts.
     auroc_interval : Interval or None
         95 %.
     p_value : float or None
-        How often texts divided at random have a neighbourhood as one-sided as the most one-sided one of these texts;
-        see `embedclf.exploration.local_shares`.
+        How often a random division of the texts has a neighbourhood at least as one-sided as the most one-sided one
+        found; see `embedclf.exploration.local_shares`.
     groups : tuple of ChangedGroup
-        Groups of similar texts that are more, or fewer, than before; empty if the verdict is not "changed".
+        Groups of similar texts that are more or less common than before; empty if the verdict is not "changed".
     words : tuple of ChangedWord
-        Words in more, or fewer, of the texts; empty if the verdict is not "changed".
+        Words that are more or less frequent than before; empty if the verdict is not "changed".
     typical : tuple of TypicalRow
-        The new texts that are most unlike the old ones; empty if the verdict is not "changed".
+        The new texts least like the old ones; empty if the verdict is not "changed".
     newness : tuple of float
-        For each new row, the probability that it is new, if there were as many new as old ones, from a classifier that
-        was not fitted on it; empty if there are too few texts.
+        For each new row, the out-of-fold probability that it is new, as if there were as many new rows as old; empty
+        if there are too few texts.
     group_of : tuple of (int or None)
         For each new row, the index of its group in `groups`.
     labels : dict of str to Shift
         For each label, its share of the new and of the old labelled rows; empty if a file has no labels.
     answers : AnswerShift or None
-        What a classifier answers; None without one.
+        The answers of a classifier; None without one.
     """
 
     verdict: Verdict
@@ -107,7 +107,7 @@ class Drift(WithPage):
 
     @property
     def least_share(self) -> float:
-        """The least share of the texts that must be of another kind, by the lower end of the interval of the AUROC.
+        """The least share of the texts that must be of a different kind, from the lower end of the AUROC's interval.
 
         If a share t of the texts has changed (their total variation distance), no classifier has an AUROC above
         ``1 - (1 - t) ** 2 / 2``, since its curve is nowhere more than t above the diagonal.

@@ -1,4 +1,4 @@
-"""Find out whether some texts of one sample are nearer to each other than chance would have it."""
+"""Find out whether some texts of one sample are nearer to each other than chance explains."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ SIZES = (20, 50)
 """How many texts a neighbourhood has: with fewer, no share is surprising enough; see benchmarks/README.md."""
 
 LEVEL = 0.025
-"""How often the test finds something where there is nothing."""
+"""Significance level: how often the test finds something where there is nothing."""
 
 _N_PERMUTATIONS = 399
 _BLOCK = 64
@@ -20,15 +20,15 @@ _BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class LocalShares:
-    """The neighbourhoods in which one of two samples has more of the texts than it should.
+    """The neighbourhoods with an excess of texts of one of two samples.
 
     Attributes
     ----------
     p_value : float
-        How often texts divided at random have a neighbourhood that is at least as one-sided.
+        How often a random division of the texts has a neighbourhood that is at least as one-sided.
     more_of_new, more_of_old : ndarray of shape (n,), bool
-        Around which texts there are more of one sample than in `LEVEL` of all random divisions around any text; none
-        if the p-value is larger.
+        The texts around which there is a larger excess of one sample than around any text in all but `LEVEL` of the
+        random divisions; none if the p-value is larger.
     neighbours : ndarray of shape (n, k), int
         The nearest texts to each, mostly with itself first.
     """
@@ -47,12 +47,12 @@ class LocalShares:
 def local_shares(vectors: Vectors, is_new: Mask, *, seed: int) -> LocalShares:
     """Test whether the share of new texts is the same around all texts.
 
-    Each text has a neighbourhood of its 20 and one of its 50 nearest texts, itself included. How surprising the number
-    of new ones in it is, a binomial tail says. The most surprising neighbourhood is compared with those of 399 random
-    divisions of the same texts (a permutation test of the largest statistic, which allows for testing around every
-    text: Westfall & Young, "Resampling-Based Multiple Testing", 1993). Counting neighbours of one's own sample is the
-    test of Schilling, "Multivariate Two-Sample Tests Based on Nearest Neighbors", 1986; taking the largest count
-    instead of the sum is what finds a subject that only few texts have.
+    Each text has a neighbourhood of its 20 and one of its 50 nearest texts, itself included. A binomial tail measures
+    how surprising the number of new texts in it is. The most surprising neighbourhood is compared with those of 399
+    random divisions of the same texts (a permutation test of the largest statistic, which corrects for testing around
+    every text: Westfall & Young, "Resampling-Based Multiple Testing", 1993). Counting neighbours from the same sample
+    is the test of Schilling, "Multivariate Two-Sample Tests Based on Nearest Neighbors", 1986; taking the largest count
+    instead of the sum is what finds a rare subject.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Labelling texts one by one: what to ask next, what was answered, and what the answers bring."""
+"""Labelling texts one by one: the order of texts, the answers, and learning from them."""

@@ -1,4 +1,4 @@
-"""Who may use the page: the browser that opened the address of the command first."""
+"""Who may use the page: the browser that first opened the address that the command printed."""
 
 import hmac
 import secrets
@@ -19,16 +19,16 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_AGAIN = "Or stop the command with Ctrl-C and start it again: it prints a new address, and every answer so far is kept."
+_AGAIN = "Or stop the command with Ctrl-C and run it again: it prints a new address, and every answer so far is kept."
 _USED = (
-    "This address has been used already",
-    "It works once, in one browser. Go on in the browser that opened it first.",
+    "This address has already been used",
+    "It works once, in one browser. Continue in the browser that opened it first.",
     _AGAIN,
 )
 _UNKNOWN = (
     "Open the address that the command printed",
-    "This page is for the browser in which that address, with its token, was opened first. The browser must keep "
-    "cookies of 127.0.0.1.",
+    "This page works only in the browser that first opened that address, with its token. The browser must accept "
+    "cookies from 127.0.0.1.",
     _AGAIN,
 )
 
@@ -84,10 +84,10 @@ class Access:
         return self._forward()
 
     def _forward(self) -> Response:
-        """Return a page that goes on to the address without the token.
+        """Return a page that forwards to the address without the token.
 
-        A redirect would not do: after a click on a link in another page, such as a terminal in the browser, it would
-        count as a request by that page, which a strict cookie is not sent with.
+        A redirect is not enough: after a click on a link in another page, such as a terminal in the browser, it counts
+        as a request by that page, with which a strict cookie is not sent.
         """
         html = message_page("embedclf label", forward=True)
         response = HTMLResponse(html, headers={"content-security-policy": MESSAGE_POLICY})
@@ -98,7 +98,7 @@ class Access:
 
 
 def _fault(request: Request) -> tuple[int, str] | None:
-    """Return the status and the reason if a request comes from elsewhere, or is none of the page's."""
+    """Return the status and the reason if a request does not come from the page; None if it may."""
     hosts = request.headers.getlist("host")
     if len(hosts) != 1 or hosts[0].partition(":")[0].lower() not in _HOSTS:
         return 421, "this host name is not allowed: use 127.0.0.1 or localhost"
@@ -106,7 +106,7 @@ def _fault(request: Request) -> tuple[int, str] | None:
     # A link in another page may lead here, and opens the page itself.
     is_foreign = request.url.path != "/" and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
     if is_foreign or (origin is not None and origin.lower() != f"http://{hosts[0].lower()}"):
-        return 403, "only the labelling page itself may ask this"
+        return 403, "only the labelling page itself may request this"
     is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
     if request.method == "POST" and not is_json:
         return 415, "the body must be JSON, with the header Content-Type: application/json"

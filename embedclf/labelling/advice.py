@@ -1,12 +1,12 @@
-"""Whether labelling on is worth it: what the last labels changed, with an interval, in a sentence.
+"""Whether more labels are worth it: what the last labels changed, with an interval, in a sentence.
 
-The classifier of now is compared with an earlier one on the same rows. On the rows of the test set, which were drawn at
-random and which neither was trained on, that is fair. Without a test set, or with a small one, it is the labelled rows:
-each classifier answers the rows that it was trained on out of fold, and the earlier one answers those labelled since as
-it is. Two things distort that, in opposite directions. Rows that were chosen because the earlier classifier was
-uncertain of them are rows on which it is worse than on others, so the gain looks larger than it is for random texts.
-And out-of-fold answers come from classifiers of nine tenths of the rows, so those of now lag behind. What is measured
-(benchmarks/labelling.py) is a gain that looks larger than it is: the advice errs towards labelling on.
+The current classifier is compared with an earlier one on the same rows. On the test set, which was drawn at random and
+which neither was trained on, that is fair. Without a test set, or with a small one, the labelled rows are used: each
+classifier predicts its own training rows out of fold, and the earlier one predicts directly the rows labelled since.
+Two biases work in opposite directions. Rows that were chosen because the earlier classifier was uncertain of them are
+rows on which it does worse than on others, so the gain looks larger than it is for random texts. And out-of-fold
+predictions come from classifiers trained on nine tenths of the rows, so the current one is underestimated. By
+measurement (benchmarks/labelling.py), the gain looks larger than it is: the advice errs towards more labels.
 """
 
 from collections import Counter
@@ -23,15 +23,15 @@ from embedclf.formatting import counted
 from embedclf.labelling.trainings import Training, predicted_labels
 
 LABELS_BETWEEN = 100
-"""The number of labels between the classifiers that are compared, as soon as there are enough."""
+"""The number of labels between the classifiers that are compared, once there are enough."""
 
 ENOUGH_TEST_ROWS = 200
 """With fewer test rows, classifiers are compared on the labelled ones."""
 
-# What the last labels may have brought at most, if it is said that one could stop. With 0.02, labelling stopped several
+# The advice is to stop only if the last labels cannot have brought more than this. With 0.02, labelling stopped several
 # points too soon (benchmarks/labelling.py).
 _WORTHWHILE = 0.01
-# Labels with fewer texts are said to be rare, from as many labelled texts on.
+# Labels with fewer texts are reported as rare, once there are this many labelled texts.
 _FEW_TEXTS, _ENOUGH_TO_TELL = 5, 100
 
 
@@ -43,14 +43,14 @@ def measured(
     *,
     several: bool,
 ) -> Change:
-    """Return the accuracy of answers, or the micro-F1 if texts may have several labels, and how older answers differ.
+    """Return the accuracy of predictions, or micro-F1 if texts may have several labels, and the change from older ones.
 
     Parameters
     ----------
     labels : sequence of tuple of str
         The labels of some texts, at least one.
     new, old : sequence of tuple of str
-        What two classifiers answer; None if there is no older one.
+        What two classifiers predict; None if there is no older one.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     several : bool
@@ -78,7 +78,7 @@ def change_between(
     *,
     several: bool,
 ) -> Change | None:
-    """Compare an earlier classifier with that of now on the same rows; see the module for which. None without rows.
+    """Compare an earlier classifier with the current one on the same rows (see the module); None without rows.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def change_between(
         new = predicted_labels(now.classifier, texts, rows)
         old = predicted_labels(before.classifier, texts, rows)
         return measured([test[row] for row in rows], new, texts.groups[rows], old, several=several)
-    # Of the rows that the earlier classifier was trained on, only those count that it answered out of fold.
+    # Of the training rows of the earlier classifier, only those that it predicted out of fold count.
     rows = [row for row in sorted(now.out_of_fold) if row in before.out_of_fold or row not in before.rows]
     since = [row for row in rows if row not in before.rows]
     if not rows:
@@ -110,7 +110,7 @@ def change_between(
 
 
 def advise(change: Change | None, n_labels: int, labels: Mapping[int, LabelSet]) -> str:
-    """Return in a few sentences whether to label on; nothing if it is not known what changed.
+    """Return in a few sentences whether to label more; empty if it is not known what changed.
 
     Parameters
     ----------
@@ -130,13 +130,13 @@ def advise(change: Change | None, n_labels: int, labels: Mapping[int, LabelSet])
 
 
 def _verdict(low: float, high: float) -> str:
-    if high < 0:  # also where answers out of fold come from smaller parts of the rows than before, from 2,000 rows on
-        return "More labels rarely cause a drop: label on, and see."
+    if high < 0:  # or from 2,000 rows, out-of-fold predictions come from smaller parts of them
+        return "More labels rarely cause a drop: keep labelling and see."
     if high < _WORTHWHILE:
         return "As many again are unlikely to change much: you could stop here."
     if low > 0:
         return "More labels still help."
-    return "That is too uncertain to tell whether more labels help."
+    return "That is too uncertain to say whether more labels help."
 
 
 def _rare(labels: Mapping[int, LabelSet]) -> list[str]:

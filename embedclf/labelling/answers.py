@@ -1,8 +1,8 @@
 """The file beside an output that keeps every answer: appended to, and on disk before the next text is shown.
 
-It is JSON Lines: a head, then one line per answer. It has labels, notes and times, and of each text only its hash. What
-was answered last about a text holds; a line that an interruption cut off is dropped. Now and then, a line says what
-the outputs were when they were written.
+It is JSON Lines: a header, then one line per answer, with labels, note, time, and a hash of the text. The last answer
+about a text counts; a line that an interruption cut off is dropped. From time to time, a line records the hashes of the
+outputs when they were written.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said of a text.
+    """An answer about a text.
 
     Attributes
     ----------
@@ -42,12 +42,12 @@ class Answer:
     digest : str
         The hash of the text, by which it is found, since rows may have moved; see `digest_of`.
     labels : tuple of str or None
-        Its labels, sorted; one unless texts may have several. None if it was skipped, or the answer taken back.
+        Its labels, sorted; one unless texts may have several. None if it was skipped, or the answer was undone.
     note : str
     is_test : bool
         Whether the text was drawn at random for the test set.
     is_undone : bool
-        Whether this takes an earlier answer back.
+        Whether this undoes an earlier answer.
     time : str
         When, in UTC: ``2026-11-28T10:15:42Z``.
     """
@@ -62,11 +62,11 @@ class Answer:
 
     @property
     def is_skipped(self) -> bool:
-        """Whether the text was passed over."""
+        """Whether the text was skipped."""
         return self.labels is None and not self.is_undone
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as it is written to the file; what is usual is left out."""
+        """Return the answer as it is written to the file, without default values."""
         record: dict[str, Any] = {"row": self.row, "text": self.digest}
         record |= {"undone": True} if self.is_undone else {"labels": self.labels}
         record |= {name: value for name, value in (("note", self.note), ("test", self.is_test)) if value}
@@ -86,7 +86,7 @@ def answers_beside(output: str | os.PathLike[str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the outputs were when they were last written, by which it shows whether somebody has edited them since.
+    """The state of the outputs when they were last written, which shows whether somebody has edited them since.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class AnswersFile:
     answers : list of Answer
         All of them, the oldest first.
     written : Written or None
-        What the outputs were when they were last written.
+        The state of the outputs when they were last written.
 
     Raises
     ------
@@ -196,7 +196,7 @@ class AnswersFile:
                 self.answers.append(answer)
                 return
         raise OutputError(
-            f"{self.path.name}:{number} is damaged: delete this line, or move the file and label anew",
+            f"{self.path.name}:{number} is damaged: delete this line, or move the file away and start over",
             path=str(self.path),
         )
 
@@ -206,7 +206,7 @@ class AnswersFile:
         Raises
         ------
         OutputError
-            If it cannot be written; nothing is kept of it then.
+            If it cannot be written; then nothing of it is kept.
         """
         answer = replace(answer, time=_now())
         self._append_or_error(answer.to_dict())
@@ -214,7 +214,7 @@ class AnswersFile:
         return answer
 
     def note_written(self, written: "Written") -> None:
-        """Append what the outputs are now.
+        """Append the current state of the outputs.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class AnswersFile:
         self._end = end
 
     def close(self) -> None:
-        """Close the file, and let another run have it; delete it if there is nothing in it."""
+        """Close the file, and release it for another run; delete it if it is empty."""
         if not self._file.closed and not self.answers and self.written is None:
             with contextlib.suppress(OSError):
                 self.path.unlink()

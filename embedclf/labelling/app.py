@@ -28,13 +28,13 @@ LIMITS = Limits(body_bytes=1_000_000, requests=64, connections=128)
 def create_app(session: Session, *, token: str, port: int, finish: Callable[[], str]) -> FastAPI:
     """Return an ASGI application with the page of a session.
 
-    Every answer to the page holds the text to show next and the progress, so that a key press takes one round trip.
+    Every response has the next text to show and the progress, so that a key press takes one round trip.
 
     Parameters
     ----------
     session : Session
     token : str
-        What the browser must send first; see `Access`.
+        What the browser must send at first; see `Access`.
     port : int
         The port of the server.
     finish : callable
@@ -56,7 +56,7 @@ def create_app(session: Session, *, token: str, port: int, finish: Callable[[], 
     app.add_middleware(
         LoadLimits, state=state, limits=LIMITS, note_change=lambda: None, path=None, advice="shorten the note"
     )
-    # A person who labels has no use for a line about each key press.
+    # While labelling, nobody needs a log line about each key press.
     app.add_middleware(RequestLogging, state=state, record=lambda *_: None, level=logging.DEBUG)
     app.add_middleware(Access, token=token, port=port)
     _add_page(app, session)

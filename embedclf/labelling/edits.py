@@ -52,7 +52,7 @@ def hash_of(path: Path) -> str:
 
 
 class OutputBefore:
-    """The texts of an output as they were when it was last written.
+    """The content of an output when it was last written.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class OutputBefore:
         self._texts = texts
 
     def row_of(self, text: str) -> int | None:
-        """Return the first row with a text, but for what spreadsheets change; None if there is none."""
+        """Return the first row with a text, ignoring what spreadsheets change; None if there is none."""
         for one in (text, with_formula(text)):
             if (row := self._states.row_of(digest_of(one))) is not None:
                 return row
@@ -85,7 +85,7 @@ class OutputBefore:
 
 
 def edits_in(path: Path, rows: LabelledRows, before: OutputBefore, session: Session) -> Iterator[Edit]:
-    """Yield what has been changed in an output, and is not so by a later answer anyway.
+    """Yield what has been changed in an output, unless a later answer says the same.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def edits_in(path: Path, rows: LabelledRows, before: OutputBefore, session: Sess
             changed = list(reader)
     except DataError as error:
         raise OutputError(
-            f"{path.name} has been changed by another program, and cannot be read ({error}). Move it away, and go on: "
-            "all answers are kept",
+            f"{path.name} was changed by another program and can no longer be read ({error}). Move it away; all "
+            "answers are kept",
             path=str(path),
         ) from error
     known: Callable[[str], bool] = set(session.labels).__contains__
@@ -119,7 +119,7 @@ def edits_in(path: Path, rows: LabelledRows, before: OutputBefore, session: Sess
             continue
         if labels is not None or last is not None:
             yield Edit(row, labels, note)
-    for row, now in contradictory.items():  # equal texts with different labels, which may have the same by now
+    for row, now in contradictory.items():  # equal texts had different labels, and may have the same now
         labels = next(iter(now))
         if len(now) == 1 and labels is not None and labels != session.states.labels(row):
             yield Edit(row, labels, "")

@@ -18,11 +18,11 @@ from embedclf.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-# Train on this many new labels, or on this share more; and on fewer once nobody has answered for a second, and for some
-# times as long as the last training took.
+# Train after this many new labels, or this share more; and after fewer once nobody has answered for a second, and for a
+# multiple of the time that the last training took.
 _LEAST_NEW, _SHARE_NEW, _MOST_NEW = 5, 0.1, 50
 _PAUSE, _PAUSE_OF_TRAINING = 1.0, 3.0
-# How long to wait for a training to end that nobody needs any more.
+# How long to wait at the end for a training that nobody needs any more.
 _PATIENCE = 1.0
 
 Labels = dict[int, LabelSet]
@@ -40,12 +40,11 @@ class _Snapshot(NamedTuple):
 
 
 class BackgroundLearner:
-    """A classifier that learns from the answers in a thread of its own; see `Learner`.
+    """A classifier that learns from the answers in a background thread; see `Learner`.
 
-    It trains on the newest labels after every five new ones, or a tenth more if there are many, and when the person
-    pauses; see `Learning` for what it measures. Which labels a training sees thus depends on how fast they are given;
-    a training on the same labels has the same result. What goes wrong in the background is logged, and does not end the
-    session.
+    It is retrained after every five new labels, or a tenth more if there are many, and when the person pauses; see
+    `Learning` for what it measures. So which labels a training sees depends on how fast they are given, but a training
+    on the same labels has the same result. Errors in the background are logged, and do not end the session.
 
     Parameters
     ----------
@@ -120,7 +119,7 @@ class BackgroundLearner:
         return self._is_learning
 
     def close(self) -> None:
-        """End the thread; a training that runs is waited for, but not for long."""
+        """End the thread; wait for a running training, but not for long."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -143,7 +142,7 @@ class BackgroundLearner:
             self._is_learning = False
 
     def _next(self) -> _Snapshot | None:
-        """Wait for labels that are worth a training, and return them; None once the learner is closed."""
+        """Wait until there are enough new labels to train on, and return them; None once the learner is closed."""
         while True:
             newest = self._newest
             wait = self._seconds_until_due(newest)  # not while answers wait for the lock
@@ -158,7 +157,7 @@ class BackgroundLearner:
                 self._changed.wait(wait)
 
     def _seconds_until_due(self, newest: _Snapshot) -> float | None:
-        """Return how long to wait for more labels; None until there are other ones at all."""
+        """Return how long to wait for more labels; None until there are any new ones."""
         last = self._learned_from
         n_new = newest.n_new(last)
         if not n_new and newest.test == last.test:

@@ -1,4 +1,4 @@
-"""What is learned from the labels so far: a classifier, how good it is, and whether to label on."""
+"""What is learned from the labels so far: a classifier, how good it is, and whether to label more."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from embedclf.training.trainer import open_for
 
 logger = logging.getLogger(__name__)
 
-# Classifiers are compared from so many labels between them on; earlier ones are kept so far apart.
+# Classifiers are compared once so many labels lie between them; earlier ones are kept at these distances.
 _LEAST_BETWEEN, _APART = 25, 10
 # The curve has a point for this many more labels, or this share more.
 _POINT_EVERY, _POINT_SHARE = 5, 0.05
@@ -52,9 +52,9 @@ class Learned:
 class Learning:
     """Learns from labels, one training after the other.
 
-    Figures on labelled rows are out of fold. If these were chosen because a classifier was uncertain of them, they are
-    harder than others, so the figures are lower than they will be on texts as they come, by 20 points with 77 labels
-    (benchmarks/labelling.py); the fair ones are those on the test set.
+    Figures on labelled rows are out of fold. Rows chosen because the classifier was uncertain of them are harder than
+    others, so these figures underestimate the accuracy on random texts, with 77 labels by 20 points
+    (benchmarks/labelling.py). The fair figures are those on the test set.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Learning:
     Attributes
     ----------
     learned : Learned
-        What is known now; replaced as a whole, so that other threads may read it at any time.
+        What is known now; replaced as a whole, so other threads may read it at any time.
     """
 
     def __init__(
@@ -106,8 +106,8 @@ class Learning:
     def learn(self, labels: Mapping[int, LabelSet], test: Mapping[int, LabelSet]) -> None:
         """Train on the labels of some rows, and measure.
 
-        Rows whose text is also in the test set are not trained on. If the rows are not enough for a classifier, there
-        is none afterwards.
+        Rows whose text is also in the test set are left out. If too few rows remain for a classifier, there is none
+        afterwards.
 
         Parameters
         ----------
@@ -143,8 +143,8 @@ class Learning:
     def guesses(self, row: int, labels: Mapping[int, LabelSet]) -> tuple[Guess, ...]:
         """Return the labels of a row, the most likely first.
 
-        Before there is a classifier, they are those whose texts and names are most similar, seen from the mean of all
-        texts. They have no confidence then.
+        Before there is a classifier, they are those whose texts and names are most similar, after the mean of all texts
+        is subtracted. They have no confidence then.
 
         Parameters
         ----------

@@ -48,7 +48,7 @@ def open_session(
     seed: int = 0,
     escape_formulas: bool = False,
 ) -> Session:
-    """Open a session, and go on with the answers of earlier ones to the same output.
+    """Open a session, and continue from the answers of earlier sessions with the same output.
 
     Parameters
     ----------
@@ -64,11 +64,11 @@ def open_session(
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         Needed by ``"suggest"`` and ``"check"``, and to learn.
     order : {"suggest", "file", "random", "check"} or Order
-        Which text is asked next: the one that is likely to improve a classifier most, that of the next row, any, or the
-        one whose label is most probably wrong. All but ``"check"`` ask only texts without labels.
+        Which text comes next: the one that should improve the classifier most, the next row, a random one, or the one
+        whose label is most likely to be wrong. Except for ``"check"``, only unlabelled texts are asked.
     learner : Learner, optional
-        None learns in the background if there are vectors. With ``"check"``, the guesses are the labels that each
-        text has and should have.
+        None learns in the background if there are vectors. With ``"check"``, the guesses are the current label of each
+        text and the one that it probably should have.
     test_share : float
         The share of questions that are drawn at random for the test set, from 0 to less than 1; see `draw_held_out`.
         ``"check"`` asks none.
@@ -86,12 +86,12 @@ def open_session(
     Returns
     -------
     Session
-        To be closed, which writes the output.
+        Closing it writes the output.
 
     Raises
     ------
     ArgumentError
-        If an argument cannot be.
+        If an argument is invalid.
     OutputError
         If a file cannot be written, another run labels the same output, or a file is in the way.
     DataError
@@ -194,23 +194,20 @@ def _with_test_set(
 
 
 def _say_taken_up(session: Session, n_answers: int) -> None:
-    """Log what has become of the answers of earlier runs, and which rows are not asked since they repeat others."""
+    """Log how many answers of earlier runs apply, and how many rows are not asked because they repeat others."""
     states = session.states
     if n_answers:
         n_labelled = len(states.for_training) + len(states.for_test)
-        logger.info(
-            "Going on: %s labelled so far", f"{counted(n_labelled, 'text')} {'is' if n_labelled == 1 else 'are'}"
-        )
+        logger.info("Continuing: %s labelled so far", counted(n_labelled, "text"))
     if states.n_gone:
         logger.warning(
-            "%s with an answer %s not in the file any more: kept in the file of answers, but not written",
-            counted(states.n_gone, "text"),
-            "is" if states.n_gone == 1 else "are",
+            "%s no longer in the file: the answers are kept, but not written to the output",
+            f"{counted(states.n_gone, 'answered text')} {'is' if states.n_gone == 1 else 'are'}",
         )
     if states.n_copies:
         logger.info(
-            "%s the same text as an earlier one: asked once, and labelled alike",
-            f"{counted(states.n_copies, 'row')} {'has' if states.n_copies == 1 else 'have'}",
+            "%s an earlier text: equal texts are asked once and get the same label",
+            f"{counted(states.n_copies, 'row')} {'repeats' if states.n_copies == 1 else 'repeat'}",
         )
 
 
@@ -221,5 +218,5 @@ def _all(n_rows: int) -> str:
 def _given(row: Row, corpus: Corpus) -> LabelSet | None:
     """Return the labels of a row; None if it has not been labelled."""
     if corpus.label_column is None and not corpus.label_columns and (own := row.record.get(LABEL)) is not None:
-        return listed_labels(own) or (cell_text(own),)  # records of JSON may have what the first one has not
+        return listed_labels(own) or (cell_text(own),)  # a record of JSON may have a column that the first one lacks
     return row.labels if row.labels is not None else (row.label,) if row.label else None

@@ -28,14 +28,14 @@ class ListedOrder:
             if is_open(self._rows[place]):
                 self._place = place + 1
                 return self._rows[place], False
-        # What was taken back, or shown and not answered.
+        # Rows that were undone, or shown and not answered.
         row = next((row for row in self._rows[: self._place] if is_open(row)), None)
         self._place = len(self._rows)
         return None if row is None else (row, False)
 
 
 class FileOrder(ListedOrder):
-    """The texts one after the other, as they are in the file.
+    """The texts in the order of the file.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class FileOrder(ListedOrder):
 
 
 class RandomOrder(ListedOrder):
-    """The texts in an order drawn at random.
+    """The texts in a random order.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class HeldOut(NamedTuple):
 
 
 def draw_held_out(digests: Sequence[str], share: float, *, seed: int) -> HeldOut:
-    """Draw the test set: each text belongs to it by chance, and those that do are asked in a random order.
+    """Draw the test set: each text belongs to it with a fixed probability, and its texts are asked in a random order.
 
-    Whether a text belongs to it, and when it is asked, depends on its hash, the seed and the share alone: not on the
-    order of the others, nor on which rows the file has besides. So any number of the first texts is a simple random
-    sample, and the same after rows have been added, moved and removed.
+    Whether a text belongs to it, and when it is asked, depends only on its hash, the seed and the share: not on the
+    order or the content of the other rows. So its first texts, however many, are a simple random sample, also after
+    rows have been added, moved or removed.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def _number(digest: str, seed: int) -> float:
 
 
 class WithTestSet:
-    """An order in which every so often a text is asked for the test set.
+    """An order in which every so often a text of the test set is asked.
 
-    Texts of the test set are asked for nothing else, so it does not matter to it which texts the other order prefers.
+    The other order never asks texts of the test set, so its preferences do not bias the test set.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class WithTestSet:
         That of the other texts.
     test : HeldOut
     n_asked, n_test : int
-        How many texts have been labelled before, and how many of these are of the test set.
+        How many texts have been labelled before, and how many of these are in the test set.
     """
 
     def __init__(self, order: Order, test: HeldOut, *, n_asked: int = 0, n_test: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What a session of labelling writes: the rows of the file with their labels, and those of the test set beside them."""
+"""What a labelling session writes: the rows of the file with their labels, and the test set beside them."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -84,7 +84,7 @@ class LabelledRows:
         return hasattr(self.corpus.schema.field(self.label_column).type, "value_field")
 
     def label_fault(self, label: str) -> str | None:
-        """Return why a label cannot be written, so that it is read as it was; None if it can."""
+        """Return why a label would not be read back as it is written; None if it would."""
         if (fault := text_fault(label, "label")) is not None:
             return fault
         if self.corpus.label_columns:
@@ -103,7 +103,7 @@ class LabelledRows:
     def write(self, results: Sequence[Result]) -> list[Path]:
         """Write the rows with their labels, and return the paths of the files written.
 
-        Texts of the test set stand in a file of their own, and in it alone.
+        Texts of the test set are written to a file of their own, and only there.
 
         Raises
         ------
@@ -145,7 +145,9 @@ class LabelledRows:
                     cells.append(None if labels is None else self._cell(labels))
                 elif labels is not None:
                     done = self._labelled(done, labels)
-                elif self.label_column not in done.record and not corpus.label_columns:  # records of JSON may differ
+                elif (
+                    self.label_column not in done.record and not corpus.label_columns
+                ):  # records of JSON may have different columns
                     done = replace(done, record={**done.record, self.label_column: None}, source="")
                 if adds_notes:
                     cells.append(note or None)

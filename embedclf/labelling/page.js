@@ -4,8 +4,8 @@ const FEW = 15, N_DIGITS = 9, MOST_FOUND = 30;
 // A key that bounces, or a second click of two, is not meant for the text that has only just appeared.
 const SETTLE_MS = 150, DOUBLE_CLICK_MS = 400;
 const RETRY_MS = 2000, POLL_MS = 10000, LEARNING_POLL_MS = 2000;
-const STOPPED = "The server has stopped. Start it again with the same command and open the address that it prints; nothing is lost.";
-const RESTARTED = "The server has been started again. Open the address that it prints now; nothing is lost.";
+const STOPPED = "The server has stopped. Run the same command again and open the address that it prints; nothing is lost.";
+const RESTARTED = "The server was restarted. Open the address that it printed this time; nothing is lost.";
 
 const find = at("find"), note = at("note"), go = at("go");
 const hasKeys = matchMedia("(any-pointer: fine)").matches;
@@ -18,7 +18,7 @@ let question = null; // the one that is shown; null once all are answered
 let labels = [], confidences = new Map(); // the likeliest first
 let options = [], marked = -1; // the labels that ↑ and ↓ mark
 let chosen = new Set(); // where a text may have several
-let mayBeNone = false; // whether it has been asked if no label is meant
+let mayBeNone = false; // whether the person has been asked if the text has no label
 let shownAt = 0, latest = 0, timer = 0;
 const answered = new Map(); // what this page answered, by row, so that an undone answer can be put right
 
@@ -62,7 +62,7 @@ async function send(path, body, told) {
     show(answer);
     if (answer.isElsewhere) {
       const other = answer.answered?.length ? ["labelled this text ", ...listed(answer.answered)] : ["answered this text"];
-      say("Another window has ", ...other, " in the meantime; yours was not kept.");
+      say("Another window has already ", ...other, "; your answer was not saved.");
     } else {
       say(...told(answer));
     }
@@ -158,11 +158,11 @@ function showQuestion() {
 
 function allDone({ n_skipped: nSkipped, n_texts: nTexts, n_labelled: nLabelled }) {
   const open = nTexts - nLabelled - nSkipped;
-  at("over-title").textContent = "No text is left";
+  at("over-title").textContent = "No texts left";
   at("over-said").textContent = [
     nSkipped ? `${counted(nSkipped, "text")} skipped.` : "",
     open > 0 ? `${counted(open, "text")} open in other windows.` : "",
-    "Finish writes the labels and ends the server.",
+    "Finish writes the labels and stops the server.",
   ].filter(Boolean).join(" ");
   at("over-title").focus();
 }
@@ -223,22 +223,22 @@ function drawGo() {
   const kept = question.labels;
   const isKept = kept !== null && (!several || (kept.length === chosen.size && kept.every((label) => chosen.has(label))));
   go.hidden = !several && kept === null;
-  const what = isKept ? ["Keep ", ...(kept.length ? listed(kept) : ["no label"])] : ["Go on with ", chosen.size ? counted(chosen.size, "label") : "no label"];
+  const what = isKept ? ["Keep ", ...(kept.length ? listed(kept) : ["no label"])] : ["Save ", chosen.size ? counted(chosen.size, "label") : "without a label"];
   go.replaceChildren(element("span", what), element("kbd", "Enter"));
 }
 
 function hint(typed, result) {
   const parts = [];
   if (result === null) {
-    if (labels.length === 0) parts.push("There are no labels yet. Type the first one, and press Enter.");
+    if (labels.length === 0) parts.push("There are no labels yet. Type the first one and press Enter.");
   } else if (result.isGuess) {
-    parts.push("No label is called ", named(typed), ". Enter takes ", named(result.matches[0]), "; Shift+Enter makes a new one.");
+    parts.push("There is no label ", named(typed), ". Enter chooses ", named(result.matches[0]), "; Shift+Enter creates a new one.");
   } else if (result.matches.length === 0) {
-    parts.push("Enter makes the new label ", named(typed), ".");
+    parts.push("Enter creates the label ", named(typed), ".");
   } else {
-    parts.push("Enter takes ", named(result.matches[0]), ".");
-    if (result.near.length) parts.push(" ", named(typed), " is spelt nearly like ", named(result.near[0]), "; Shift+Enter makes a new label all the same.");
-    else if (!result.isKnown) parts.push(" Shift+Enter makes the new label ", named(typed), ".");
+    parts.push("Enter chooses ", named(result.matches[0]), ".");
+    if (result.near.length) parts.push(" ", named(typed), " is spelt almost like ", named(result.near[0]), "; Shift+Enter creates it anyway.");
+    else if (!result.isKnown) parts.push(" Shift+Enter creates the label ", named(typed), ".");
   }
   at("hint").replaceChildren(...parts);
 }
@@ -248,7 +248,7 @@ function mark(step) {
   marked = marked < 0 ? (step > 0 ? 0 : options.length - 1) : (marked + step + options.length) % options.length;
   drawOptions();
   at("labels").children[marked].scrollIntoView({ block: "nearest" });
-  at("hint").replaceChildren("Enter ", options[marked].isNew ? "makes the new label " : "takes ", named(options[marked].label), ".");
+  at("hint").replaceChildren("Enter ", options[marked].isNew ? "creates the label " : "chooses ", named(options[marked].label), ".");
 }
 
 // --- answering ---
@@ -284,9 +284,9 @@ function skip() {
 
 function undo() {
   send("undo", {}, ({ is_undone: isUndone, question: { row } = {} }) => {
-    if (!isUndone) return ["There is no answer of this window to take back."];
+    if (!isUndone) return ["There is nothing to undo."];
     const before = answered.get(row)?.labels;
-    return before?.length ? ["Took back ", ...listed(before), "."] : ["Took the last answer back."];
+    return before?.length ? ["Undone: ", ...listed(before), "."] : ["Undid the last answer."];
   });
 }
 
@@ -298,7 +298,7 @@ function goOn() {
     answer([...chosen]);
   } else if (state === "ready") {
     mayBeNone = true;
-    at("hint").textContent = "None is chosen. Press Enter once more if the text has no label.";
+    at("hint").textContent = "No label is selected. Press Enter again if the text has none.";
   }
 }
 
@@ -320,7 +320,7 @@ async function finish() {
     for (const id of ["work", "tools", "finish"]) at(id).hidden = true;
     at("over").hidden = false;
     at("over-title").textContent = "Finished";
-    at("over-said").textContent = `${said}${said ? "\n\n" : ""}The server has ended. You can close this page.`;
+    at("over-said").textContent = `${said}${said ? "\n\n" : ""}The server has stopped. You can close this page.`;
     at("over-title").focus();
   } catch (error) {
     if (error instanceof Lost) lose(error);

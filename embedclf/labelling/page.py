@@ -30,7 +30,7 @@ def page(*, several: bool) -> str:
 
 
 def message_page(title: str, *sentences: str, forward: bool = False) -> str:
-    """Return the HTML of a page that says something.
+    """Return the HTML of a page with a message.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def message_page(title: str, *sentences: str, forward: bool = False) -> str:
     *sentences : str
         A paragraph each.
     forward : bool
-        Whether it goes on to the page at once.
+        Whether it forwards to the labelling page at once.
     """
     onward = Markup('<meta http-equiv="refresh" content="0;url=/">') if forward else ""
-    link = tag("p", tag("a", "Go on to the page", href="/")) if forward else ""
+    link = tag("p", tag("a", "Continue to the page", href="/")) if forward else ""
     head = (
         tag("title", title),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),

@@ -1,4 +1,4 @@
-// How far the work has come: counts, and what a classifier learns from the labels.
+// Progress: the counts, and how well a classifier does with the labels so far.
 
 // Everything is built with text nodes: no label, text or message is ever read as HTML.
 const at = (id) => document.getElementById(id);
@@ -59,17 +59,17 @@ function curveOf(points, measure) {
   ]);
 }
 
-// What is drawn, so that it is drawn anew only where it has changed.
+// What is drawn, so that it is redrawn only if it has changed.
 let shownCurve = "", shownCounts = "";
 
 function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest }) {
   const measure = several ? "Micro-F1" : "Accuracy", last = curve.at(-1);
-  // Nothing may be measured at all, such as where labels are checked.
+  // With --order check, nothing is measured.
   at("quality").hidden = !last && !isLearning && advice === "";
   at("measure").textContent = measure;
   at("figure").textContent = last ? share(last.accuracy) : "";
   at("interval").textContent = last
-    ? `${between(last)} (95\u00a0%), measured out of fold on ${counted(last.n_labels, "labelled text")}`
+    ? `${between(last)} (95\u00a0%), out of fold on ${counted(last.n_labels, "labelled text")}`
     : isLearning ? "" : "Measured once there are enough labels.";
   const drawing = JSON.stringify(curve);
   if (drawing !== shownCurve) {
@@ -82,7 +82,7 @@ function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTe
   at("test-figure").textContent = test ? share(test.accuracy) : "";
   at("test-note").textContent = test
     ? `${between(test)} (95\u00a0%), on ${counted(test.n_labels, "random text")} that the classifier has not seen`
-    : `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; measured once there are more"}.`;
+    : `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; not measured until there are more"}.`;
 }
 
 function showCounts({ n_texts: nTexts, n_labelled: nLabelled, n_skipped: nSkipped, n_test: nTest, of_labels: ofLabels }) {

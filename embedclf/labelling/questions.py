@@ -1,4 +1,4 @@
-"""What a person who labels is shown: a text, the labels that it may have, and how far the work has come."""
+"""What the person who labels sees: a text, the labels that it may have, and the progress."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,8 +42,8 @@ class Question:
     is_test : bool
         Whether it was drawn at random for the test set.
     revision : int
-        How many answers about it there have been. An answer states it, so that two windows cannot overwrite each
-        other's.
+        How many answers about it there have been. An answer sends it back, so that two windows cannot overwrite each
+        other's answers.
     """
 
     row: int
@@ -57,7 +57,7 @@ class Question:
 
 
 class Point(NamedTuple):
-    """How good a classifier of the labels so far is.
+    """How good a classifier trained on the labels so far is.
 
     Attributes
     ----------
@@ -76,21 +76,22 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the work has come.
+    """How much has been labelled, and how good a classifier that makes.
 
     Attributes
     ----------
     n_texts, n_labelled, n_skipped, n_test : int
-        The number of texts, and of those that are labelled, skipped, and labelled for the test set. Labelled ones
-        include those that the file has labels for, and those of the test set.
+        The number of texts, and how many are labelled, skipped, and labelled for the test set. Labelled texts include
+        those with labels in the file, and those of the test set.
     of_labels : dict of str to int
         How many texts have each label, the most frequent first.
     curve : tuple of Point
-        What the classifier has learned, the oldest first; empty until there are enough labels.
+        The learning curve, the oldest point first; empty until there are enough labels.
     test : Point or None
-        How good it is on the test set, to which no guess was shown; None without one, or while it is too small.
+        How good it is on the test set, which was labelled without predictions; None without one, or while it is too
+        small.
     advice : str
-        Whether to go on, in a sentence; empty if there is nothing to say yet.
+        Whether to continue, in a sentence; empty if there is nothing to say yet.
     is_learning : bool
         Whether a classifier is being trained.
     """

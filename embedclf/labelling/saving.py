@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_free(output: str | os.PathLike[str], file: AnswersFile) -> None:
-    """Check that what stands where the outputs are to be was written by an earlier run.
+    """Check that any files in the place of the outputs were written by an earlier run.
 
     Raises
     ------
@@ -31,15 +31,15 @@ def check_free(output: str | os.PathLike[str], file: AnswersFile) -> None:
     for path in (Path(output), test_set_beside(output)):
         if os.path.lexists(path) and path.name not in known:
             raise OutputError(
-                f"{path} is in the way: it is no output of this labelling. Move it, or choose another output",
+                f"{path} is in the way: it is not an output of this labelling. Move it, or choose another output",
                 path=str(path),
             )
 
 
 class Saver:
-    """What writes the outputs of a session, in a thread of its own until it is closed.
+    """Writes the outputs of a session in a background thread until it is closed.
 
-    If somebody changes an output in the meantime, the changed labels are taken over, not written over.
+    If somebody edits an output in the meantime, the edited labels are imported, not overwritten.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Saver:
         self._thread = threading.Thread(target=self._run, name="embedclf-saving", daemon=True)
 
     def start(self) -> None:
-        """Take over what has been changed since the last run, and begin."""
+        """Import what was edited since the last run, and start the thread."""
         self._take_over()
         self._thread.start()
 
@@ -83,10 +83,10 @@ class Saver:
             except EmbedclfError as error:  # every answer is in the file of answers
                 if str(error) != failed:
                     failed = str(error)
-                    logger.warning("%s; tried again later", error)
+                    logger.warning("%s; will try again", error)
 
     def save(self) -> None:
-        """Write the outputs, unless they are what they should be.
+        """Write the outputs, unless they are up to date.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Saver:
             return
         known = {} if before is None else before.hashes
         if any(path.name not in known for path in self._paths):
-            # Should the process be killed before the hashes are known, the files are known to be its own.
+            # If the process is killed before the hashes are known, the files are still known to be its own.
             unknown = {path.name: "" for path in self._paths}
             self._note(Written({**unknown, **known}, n_answers if before is None else before.n_answers))
         paths = self._rows.write(results)
@@ -115,7 +115,7 @@ class Saver:
             self._file.note_written(written)
 
     def _take_over(self) -> bool:
-        """Take over the labels that were changed in the outputs; return whether they are not what was written last."""
+        """Import labels that were edited in the outputs; return whether any output differs from what was written."""
         before = self._file.written
         if before is None:
             return False
@@ -135,9 +135,9 @@ class Saver:
                 self._session.take_over(edit.row, edit.labels, edit.note)
                 n_taken += 1
             if n_taken:
-                logger.info("%s has been edited: took over %s", path.name, counted(n_taken, "change"))
+                logger.info("%s was edited: imported %s", path.name, counted(n_taken, "change"))
             if refused:
-                logger.warning("%s has been edited: not all labels could be taken over (%s)", path.name, refused)
+                logger.warning("%s was edited: some labels could not be imported (%s)", path.name, refused)
         return bool(changed)
 
     @property

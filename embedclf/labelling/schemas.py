@@ -1,4 +1,4 @@
-"""What the page sends, and what it gets."""
+"""What the page sends, and what it gets back."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ _MOST_POINTS = 60
 
 
 class Asked(BaseModel):
-    """What a window wants: the text that it shows, the last one again, or to be gone."""
+    """A request of a window: for its current text, to undo, or to leave."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -23,7 +23,7 @@ class Asked(BaseModel):
 
 
 class Skipped(Asked):
-    """A text that is passed over."""
+    """A text that is skipped."""
 
     row: int = Field(ge=0)
     revision: int = Field(ge=0)

@@ -22,9 +22,9 @@ def serve(
     open_browser: bool = False,
     ended: Callable[[], str] | None = None,
 ) -> None:
-    """Serve the page of a session on loopback until SIGTERM, SIGINT (Ctrl-C), or its button to finish.
+    """Serve the page of a session on loopback until SIGTERM, SIGINT (Ctrl-C), or its Finish button.
 
-    What is in flight is answered first. Call it in the main thread, since Python handles signals there only.
+    Requests in flight are answered first. Call it in the main thread, since Python handles signals there only.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def serve(
     open_browser : bool
         Whether to open it in a browser, if there is a desktop.
     ended : callable, optional
-        Called when the button is pressed; returns what the page says then, such as what has been written and how to go
-        on. If it raises an EmbedclfError, the page shows that, and goes on.
+        Called when the button is pressed; returns what the page shows then, such as what was written and what to run
+        next. If it raises an EmbedclfError, the page shows that and stays open.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def check_installed() -> None:
 
 
 def _open(address: str) -> None:
-    """Open an address in a browser with a window: one of text would take over the terminal."""
+    """Open an address in a graphical browser: one in text mode would take over the terminal."""
     has_windows = sys.platform in ("darwin", "win32")
     if has_windows or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")):
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

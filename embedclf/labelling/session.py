@@ -1,7 +1,7 @@
-"""A session of labelling: which text is asked next, in each window, and what becomes of the answers.
+"""A labelling session: which text each window asks next, and what the answers change.
 
-A session may be used from several threads. What it needs of the order of the texts and of the classifier that learns
-from the answers stands in two protocols, `Order` and `Learner`.
+A session may be used from several threads. The order of the texts and the classifier that learns from the answers are
+behind two protocols, `Order` and `Learner`.
 """
 
 import threading
@@ -19,7 +19,7 @@ from embedclf.labelling.questions import Guess, Point, Progress, Question
 from embedclf.labelling.states import Result, States
 from embedclf.validation import text_fault, unicode_fault
 
-# After so long without a word from it, the text that a window shows may be asked elsewhere: it may have been closed.
+# After so long without a request, the text that a window shows may be asked elsewhere: it may have been closed.
 LEASE_SECONDS = 600.0
 # The same if no other text is left.
 LAST_LEASE_SECONDS = 60.0
@@ -35,7 +35,7 @@ class AnsweredElsewhereError(EmbedclfError):
     """
 
     def __init__(self, question: Question) -> None:
-        super().__init__("another window has answered this text in the meantime")
+        super().__init__("another window has already answered this text")
         self.question = question
 
 
@@ -88,9 +88,9 @@ class _Shown(NamedTuple):
 
 
 class Session:
-    """The labelling of some texts. It is closed by ``close``, or at the end of its ``with`` block.
+    """A labelling session. It is closed by ``close``, or at the end of its ``with`` block.
 
-    Equal texts are asked once, and the answer holds for all of them.
+    Equal texts are asked once, and the answer applies to all of them.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Session:
     labels : sequence of (tuple of str or None)
         The labels that each text has already; None if it has not been labelled.
     file : AnswersFile
-        Where the answers are kept; those that it has are taken up, wherever their texts are now. The session closes it.
+        Where the answers are kept. Its earlier answers apply, wherever their texts are now. The session closes it.
     order : Order
     learner : Learner, optional
         None learns nothing.
@@ -118,11 +118,11 @@ class Session:
     states : States
     several : bool
     lock : RLock
-        Held while an answer is taken, and by whatever else writes to the file of answers.
+        Held while an answer is recorded, and by whatever else writes to the file of answers.
     save : callable
-        Writes what is to be written now, rather than when the session is closed; nothing by itself.
+        Writes the outputs now, rather than when the session is closed; does nothing unless it is replaced.
     closing : ExitStack
-        What else is done when the session is closed, before the file is.
+        What to do when the session is closed, before the file is closed.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Session:
     def ask(self, window: str) -> Question | None:
         """Return the text that a window shows, the next one if it shows none; None if there is none left.
 
-        When all others are answered, those that were skipped come again, once in a run.
+        When all others are answered, skipped texts come back, once per run.
 
         Parameters
         ----------
@@ -196,22 +196,22 @@ class Session:
         AnsweredElsewhereError
             If another window has answered in the meantime; the answer is not kept.
         ArgumentError
-            If the labels cannot be, such as two of a text that has one.
+            If the labels are not valid, such as two for a text that has one.
         OutputError
             If the answer cannot be written.
         """
         return self._keep(window, row, self._checked(labels), revision, note)
 
     def skip(self, window: str, row: int, *, revision: int, note: str = "") -> Question | None:
-        """Pass over a text, which keeps the labels that it has, and return the next one; see `answer`."""
+        """Skip a text, which keeps the labels that it has, and return the next one; see `answer`."""
         return self._keep(window, row, None, revision, note)
 
     def undo(self, window: str) -> Question | None:
-        """Take back the last answer of a window, and return the text of it; None if there is none to take back.
+        """Undo the last answer of a window, and return its text; None if there is nothing to undo.
 
-        What held before holds again: an earlier answer, or the labels in the file. After its own answers, a window
-        takes back those of earlier runs. An answer that another window has replaced since stays. The text that the
-        window showed is asked again later.
+        This restores an earlier answer, or the labels in the file. After its own answers, a window undoes those of
+        earlier runs. An answer that another window has replaced since stays. The text that the window showed is asked
+        again later.
         """
         with self.lock:
             for given in (self._given_in.get(window, []), self._earlier):
@@ -227,13 +227,13 @@ class Session:
             return None
 
     def leave(self, window: str) -> None:
-        """Let other windows have the text that a window shows."""
+        """Release the text that a window shows for other windows."""
         with self.lock:
             if (shown := self._shown.pop(window, None)) is not None:
                 del self._window_of[shown.row]
 
     def take_over(self, row: int, labels: LabelSet | None, note: str) -> None:
-        """Keep labels that were given elsewhere, such as in a spreadsheet; None takes all answers about a text back.
+        """Keep labels that were given elsewhere, such as in a spreadsheet; None undoes all answers about a text.
 
         Raises
         ------
@@ -250,7 +250,7 @@ class Session:
             self._learn()
 
     def progress(self) -> Progress:
-        """Return how far the work has come. Equal texts count as often as they occur."""
+        """Return the progress. Equal texts count as often as they occur."""
         with self.lock:
             states = self.states
             n_skipped = sum(states.n_rows(row) for row in states.skipped if states.labels(row) is None)
@@ -268,7 +268,7 @@ class Session:
         )
 
     def results(self) -> list[Result]:
-        """Return what is known of each row."""
+        """Return the labels and the last answer of each row."""
         return self.snapshot()[0]
 
     def snapshot(self) -> tuple[list[Result], int]:
@@ -284,7 +284,7 @@ class Session:
             return tuple(sorted({*self._known, *self.states.counts}))
 
     def close(self) -> None:
-        """Write what is to be written, and let another run have the file. Closing twice is harmless."""
+        """Write the outputs, and release the file for another run. Closing twice is harmless."""
         self.closing.close()
 
     def __enter__(self) -> Self:
@@ -312,7 +312,7 @@ class Session:
         return found
 
     def _leave_silent(self, seconds: float) -> bool:
-        """Let others have the texts of windows that have been silent; return whether there are any."""
+        """Release the texts of windows that have been silent; return whether there are any."""
         now = time.monotonic()
         silent = [window for window, shown in self._shown.items() if now - shown.time >= seconds]
         for window in silent:
@@ -377,11 +377,11 @@ class Session:
 
     def _checked(self, labels: LabelSet) -> LabelSet:
         if not all(isinstance(label, str) for label in labels) or isinstance(labels, str):
-            raise ArgumentError("labels are to be a list of strings")
+            raise ArgumentError("labels must be a list of strings")
         known = {*self._known, *self.states.counts}
         labels = tuple(sorted({label if label in known else label.strip() for label in labels}))
         if not self.several and len(labels) != 1:
-            raise ArgumentError("a text has one label here")
+            raise ArgumentError("a text must have exactly one label")
         for label in labels:
             if (fault := self._label_fault(label)) is not None:
                 raise ArgumentError(fault)

@@ -1,6 +1,6 @@
-"""What is known of each text: its labels, in the file and by answers, counted as they come in.
+"""The state of each text: its labels, from the file and from answers, counted as they come in.
 
-Equal texts are one text here, known by its first row: it is asked once, and what is answered holds for all of its rows.
+Equal texts are one text here, identified by its first row: it is asked once, and the answer applies to all of its rows.
 """
 
 from collections import Counter
@@ -37,9 +37,9 @@ class States:
     n_labelled, n_test : int
         How many rows have labels, and how many of those are for the test set.
     skipped : dict of int to None
-        The texts that have been skipped, those skipped first to the front.
+        The texts that have been skipped, in the order of skipping.
     n_gone : int
-        How many texts have answers, but are not among the texts any more.
+        How many texts have answers, but are no longer among the texts.
     """
 
     def __init__(self, texts: Sequence[str], given: Sequence[LabelSet | None], answers: Iterable[Answer]) -> None:
@@ -81,7 +81,7 @@ class States:
         return self._first_of.get(digest)
 
     def add(self, row: int, answer: Answer) -> None:
-        """Take an answer about the text of a row into account, or take back the one before."""
+        """Record an answer about the text of a row, or undo the previous one."""
         first = self.first[row]
         self._count(first, -1)
         stack = self._stacks.setdefault(first, [])

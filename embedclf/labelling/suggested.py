@@ -1,4 +1,4 @@
-"""The order in which the texts come first that are likely to improve the classifier most."""
+"""The order that asks first about the texts that should improve the classifier most (active learning)."""
 
 import threading
 from collections import deque
@@ -14,9 +14,9 @@ from embedclf.labelling.trainings import Training
 from embedclf.stats.neighbours import NEAR_COPY, of_unit_length
 from embedclf.threads import one_thread
 
-# How many texts are suggested at once: those that are asked until the next training, and some more.
+# How many texts are suggested at once: enough to last until the next training, and some more.
 _N_SUGGESTED = 100
-# They are chosen from a sample: predicting more would hold up the next training, and hardly finds better ones.
+# They are chosen from a sample: predicting more would delay the next training, and would hardly find better ones.
 _MOST_TEXTS, _MOST_TO_BEGIN = 10_000, 2_000
 # A text is compared with this many that were asked before it.
 _N_COMPARED = 200
@@ -24,12 +24,12 @@ _BLOCK = 1_024
 
 
 class SuggestedOrder:
-    """The texts of which the classifier is uncertain and which represent others, as `embedclf.suggest` chooses them.
+    """The texts that the classifier is uncertain of and that represent others, as `embedclf.suggest` chooses them.
 
-    After each training, a hundred are chosen from a sample of 10,000 texts, in the thread of a learner that `refresh`
-    follows (``learner.follow(order.refresh)``). Before the first one they are texts that represent the others. Texts
-    that are nearly the same as one that has been asked or labelled are passed over. If texts are labelled faster than
-    that, and when only such texts are left, the next one is a random one.
+    After each training, a hundred are chosen from a sample of 10,000 texts, in the learner's thread
+    (``learner.follow(order.refresh)``). Before the first training, they are texts that represent the others.
+    Near-duplicates of texts that have been asked or labelled are passed over. If texts are labelled faster than they
+    are chosen, or if only near-duplicates are left, the next one is random.
 
     The same labels and the same seed lead to the same suggestions after a training. Which labels a training sees
     depends on how fast they are given, though.
@@ -103,14 +103,14 @@ class SuggestedOrder:
             recent = list(self._asked)[-_N_COMPARED:]
             if not self._are_near_copies(np.array([row]), np.array(recent, dtype=np.intp))[0]:
                 yield row
-        # A row that was passed over may be open again, so they are gone through once more.
+        # A row that was passed over may be open again, so go through them once more.
         for _ in range(len(self._others)):
             row = int(self._others[self._place])
             self._place = (self._place + 1) % len(self._others)
             yield row
 
     def _are_near_copies(self, rows: Ints, others: Ints) -> Mask:
-        """Return which rows are nearly the same as one of the others, and not the same row: (n,)."""
+        """Return which rows are near-duplicates of one of the others, and not the same row: (n,)."""
         near = np.zeros(len(rows), dtype=bool)
         for start in range(0, len(others), _BLOCK):
             part = others[start : start + _BLOCK]

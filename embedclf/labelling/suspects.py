@@ -40,11 +40,11 @@ class Suspects:
 
     @property
     def advice(self) -> str:
-        """What is asked, in a sentence."""
+        """What the person is asked to do, in a sentence."""
         if not self.rows:
             return "No label looks wrong."
         return (
-            f"{counted(len(self.rows), 'text')} may have a wrong label, the most suspicious first: keep or change it."
+            f"{counted(len(self.rows), 'text')} may be mislabelled, most suspicious first: keep or change each label."
         )
 
     def learn(self, labels: dict[int, LabelSet], test: dict[int, LabelSet]) -> None:

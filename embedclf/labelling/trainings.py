@@ -1,4 +1,4 @@
-"""Trainings on the labels so far, and what each says of texts that it was not fitted on."""
+"""Trainings on the labels so far, with their out-of-fold predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,11 +39,10 @@ class Training:
     rows : frozenset of int
         The rows that it was trained on.
     out_of_fold : dict of int to tuple of str
-        The labels that classifiers which were not fitted on a row give to it, for the rows that were left out in turn:
-        all of them while there are fewer than 2,000, else about 1,500. They are the predictions on which `train`
-        chooses its settings, so nothing is fitted for them alone; that these few settings were chosen on the same
-        predictions flatters them by less than their interval shows. A row that is the only text of its label has no
-        labels: left out, its label would not be known.
+        The out-of-fold predictions: for all rows while there are fewer than 2,000, else for about 1,500. They are the
+        predictions on which `train` chooses its settings, so they need no fits of their own; the optimism from choosing
+        these few settings is smaller than their interval. A row that is the only text of its label has no labels: left
+        out, its label would not be known.
     """
 
     classifier: TextClassifier
@@ -145,7 +144,7 @@ def _rules(settings: Settings, examples: TrainingSet) -> LabelRules | None:
 
 
 def _out_of_fold(settings: Settings, examples: TrainingSet, rows: Ints) -> dict[int, LabelSet]:
-    """Return what the rows are predicted to be by classifiers that were not fitted on them."""
+    """Return the out-of-fold predictions for the rows."""
     found: dict[int, LabelSet] = dict.fromkeys(rows[_is_alone(examples)].tolist(), ())
     left_out, classes = settings.out_of_fold, examples.classes
     if left_out is None or left_out.rows is None:

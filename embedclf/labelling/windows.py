@@ -1,16 +1,16 @@
-"""Which windows have been closed, so that the text that one showed is asked elsewhere."""
+"""Which windows have been closed, so that their texts are asked elsewhere."""
 
 import threading
 import time
 
 from embedclf.labelling.session import Session
 
-# A page that is loaded again says that it closes, too, and is back within this time.
+# A page that is reloaded also reports that it closes, and is back within this time.
 _BACK_SECONDS = 5.0
 
 
 class Windows:
-    """The windows of a session that have said that they close.
+    """The windows of a session that have reported that they close.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Windows:
         self._closed: dict[str, float] = {}  # when each said so
 
     def hear(self, window: str) -> None:
-        """Note that a window is there, and let the others have the texts of those that are gone."""
+        """Note that a window is open, and release the texts of those that are gone."""
         now = time.monotonic()
         with self._lock:
             self._closed.pop(window, None)

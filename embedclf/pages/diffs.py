@@ -21,7 +21,7 @@ def diff_page(
     """Return the page of a comparison; see `evaluation_page` for the parameters."""
     tiles = [_tile(one) for one in result.figures]
     changed = f"{result.count('better'):,} better, {result.count('worse'):,} worse"
-    tiles.append(("rows with another answer", f"{len(result.changed):,}", changed))
+    tiles.append(("rows with a different answer", f"{len(result.changed):,}", changed))
     heading = Heading(title, verdicts_of(result), tiles, facts, note)
     return render(heading, [_figures(result), _labels(result), _rows(result, place)], INTERVALS)
 
@@ -69,7 +69,7 @@ def _labels(result: ModelDiff) -> Section:
 
 
 def _rows(result: ModelDiff, place: RowPlace | None) -> Section:
-    title, note = "Rows with another answer", summary_of_rows(result)
+    title, note = "Rows with a different answer", summary_of_rows(result)
     if not result.changed:
         return Section(title, note)
     if any(one.spans for one in result.changed):

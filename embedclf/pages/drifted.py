@@ -45,7 +45,7 @@ def drift_page(
     if result.auroc is not None and result.auroc_interval is not None:
         tiles.append(("AUROC, new against old", f"{result.auroc:.3f}", shown_interval(result.auroc_interval)))
     if result.p_value is not None:
-        tiles.append(("neighbourhoods, p-value", f"{result.p_value:.4f}", "0.025 or less is a change"))
+        tiles.append(("neighbourhoods, p-value", f"{result.p_value:.4f}", "0.025 or less means a change"))
     sections = [
         *_groups(result, place, old_place),
         *_words(result),
@@ -76,13 +76,13 @@ def _groups(result: Drift, place: RowPlace | None, old_place: RowPlace | None) -
             [
                 tag("bdi", breakable(in_one_line(one.name))),
                 # A narrow screen shows the cells below each other, without a header.
-                "more than before" if one.more_in == "new" else "fewer than before",
+                "more common" if one.more_in == "new" else "less common",
                 _with_bar(now, most, " now"),
                 _with_bar(before, most, " before"),
                 tag("ul", *texts, class_="near"),
             ]
         )
-    note = "Kinds of text that are more, or fewer, than before. The shares are estimates."
+    note = "Groups of similar texts that are more or less common than before. The shares are estimates."
     header = ["group", "change", "new", "old", "most central texts"]
     return [Section("Groups", note, [table("Groups", header, rows, left=(0, 1, 2, 3, 4))])]
 
@@ -117,10 +117,10 @@ def _typical(result: Drift, place: RowPlace | None, old_place: RowPlace | None) 
         near = [(f"{one.similarity:z.2f}{where}", one.nearest_text)]
         rows.append(Listed("" if place is None else place(one.row), one.text, (f"{one.newness:.2f}",), near))
     note = (
-        "Newness is the probability of being new, if there were as many new as old texts, from a classifier that was "
-        "not fitted on the text. Below each text is the most similar old one, with its cosine similarity."
+        "Newness is the out-of-fold probability that a text is new, as if there were as many new texts as old. Below "
+        "each text is the most similar old one, with its cosine similarity."
     )
-    return [Section("New texts most unlike the old ones", note, [row_list(rows, ["newness"], {}, numbers=["newness"])])]
+    return [Section("New texts least like the old ones", note, [row_list(rows, ["newness"], {}, numbers=["newness"])])]
 
 
 def _answers(result: Drift) -> list[Section]:

@@ -46,8 +46,8 @@ class FilePrediction(Printable):
         Embedding usage of this run; if it ran in one process, usage since the embedder was opened. Zeros if the
         embedder does not count.
     shift : AnswerShift or None
-        How far the answers are from those to the held-out texts of training; its `remark` says so in words if the
-        classifier is clearly less sure. None if no text was classified, or the classifier has no reference.
+        How far the answers are from those to the texts held out in training; its `remark` is a warning if the
+        classifier is clearly less confident. None if no text was classified, or the classifier has no reference.
     """
 
     rows: int

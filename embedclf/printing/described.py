@@ -1,4 +1,4 @@
-"""What a model file holds, as text: what ``embedclf info`` prints. Its embedder is not needed for that."""
+"""What a model file holds, as text, for ``embedclf info``. The embedder is not needed."""
 
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,7 +46,7 @@ def model_lines(file: ModelFile) -> list[Line]:
     measured = held_out_test_lines(card) or ["No rows were held out: accuracy is not known."]
     if interval := accuracy_interval(card.held_out):
         share = "Exact match" if card.multilabel is not None else "Accuracy"
-        measured.append(f"{share}: 95 % interval {shown_interval(interval)}, if no two rows are the same text")
+        measured.append(f"{share}: 95 % interval {shown_interval(interval)}, assuming no two rows have the same text")
     return [
         heading(in_one_line(file.path)),
         *(f"{name:<11} {value}" for name, value in facts(file).items()),
@@ -110,7 +110,7 @@ def label_counts(card: "ModelCard") -> dict[str, int] | None:
 
 
 def used(file: ModelFile) -> str:
-    """Return what is used of a text."""
+    """Return the features that are used."""
     model, spec = file.model, file.card.embedder
     parts = []
     if model.words is not None:
@@ -183,7 +183,7 @@ def needs(file: ModelFile) -> list[str]:
     if not file.model.uses_vectors:
         return []
     if spec.provider == "external":
-        return ["It was trained with an embedder that was passed as an object, so it can be used from Python only."]
+        return ["It was trained with an embedder object, so it can only be used from Python."]
     return _place(spec)
 
 
@@ -192,6 +192,4 @@ def _place(spec: "EmbedderSpec") -> list[str]:
         return []
     at = in_one_line(spec.endpoint)
     key = "; the key is read from AIMLAPI_API_KEY or the system's keyring" if spec.provider == "aimlapi" else ""
-    return [
-        f"Texts are sent to {at} to be embedded{key}. Another address than the usual one is passed with --base-url."
-    ]
+    return [f"Texts are sent to {at} to be embedded{key}. For another address, use --base-url."]

@@ -19,9 +19,9 @@ NO_ANSWER = "–"
 _MOST_LABELS, _N_ROWS, _MOST_NAMED = 10, 5, 3
 _SHARE_BY_CHANCE = 0.05
 _TITLES: "dict[Kind, str]" = {
-    "worse": "for the worse",
-    "better": "for the better",
-    "both wrong": "wrong before and after",
+    "worse": "worse",
+    "better": "better",
+    "both wrong": "wrong both times",
 }
 
 
@@ -34,7 +34,7 @@ def diff_lines(result: "ModelDiff", corpus: Places, rest: str, all_labels: str =
     corpus : Places
         Where the rows are from.
     rest : str
-        Where all rows are, for the end of a list that is cut.
+        How to get all rows, for the end of a list that is cut short.
     all_labels : str
         Where all labels are.
     """
@@ -76,12 +76,14 @@ def _cells(one: "Change", name: str, *, is_clear: bool) -> list[str]:
 
 
 def of_labels(result: "ModelDiff", all_labels: str) -> list[str]:
-    """Return what is to be said of the labels that are not shown, and of how many may be shown by chance."""
+    """Return remarks on the labels that are not shown, and on how many may be shown by chance."""
     shown = moved(result)
     metric, n, others = result.metric_of_labels, len(result.by_label), len(result.by_label) - len(shown)
     said = []
     if any(one.is_clear and not result.is_clear(one) for one in result.figures):
-        said.append(f"With fewer than {FEW_PER_LABEL} rows a label, the interval of macro-F1 is too narrow to go by.")
+        said.append(
+            f"With fewer than {FEW_PER_LABEL} rows per label, the interval of macro-F1 is too narrow to rely on."
+        )
     if others and not any(one.is_clear and one not in shown for one in result.by_label):
         said.append(f"No clear change in the {metric} of {counted(others, 'other label' if shown else 'label')}.")
     elif others:
@@ -109,12 +111,12 @@ def _named(unknown: Mapping[str, int]) -> str:
 
 
 def summary_of_rows(result: "ModelDiff") -> str:
-    """Return in a sentence how many rows have another answer, and whether it is the better one."""
+    """Return in a sentence how many rows get a different answer, and how many of these are better or worse."""
     if not result.changed:
-        return "Every row has the same answer from both."
+        return "Both models give every row the same answer."
     parts = [f"{result.count(kind):,} {_TITLES[kind]}" for kind in _TITLES]
-    n, have = len(result.changed), "has" if len(result.changed) == 1 else "have"
-    return f"{counted(n, 'row')} of {result.n_examples:,} {have} another answer: {', '.join(parts)}."
+    n, get = len(result.changed), "gets" if len(result.changed) == 1 else "get"
+    return f"{n:,} of {counted(result.n_examples, 'row')} {get} a different answer: {', '.join(parts)}."
 
 
 def _rows(result: "ModelDiff", corpus: Places, rest: str) -> list[Line]:
@@ -173,7 +175,9 @@ def _verdict(result: "ModelDiff") -> str:
     if result.verdict == "cannot tell":
         few = f"Cannot tell with {counted(result.n_examples, 'row')}: {shown}."
         return (
-            few if result.rows_needed is None else f"{few} Roughly {result.rows_needed:,} rows like these would tell."
+            few
+            if result.rows_needed is None
+            else f"{few} Roughly {result.rows_needed:,} rows like these would be enough."
         )
     return f"The new model is {result.verdict}: {shown}."
 

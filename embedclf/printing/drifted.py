@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 5
 _MOST_LABELS = 6
-TRAINED_ON_OLD = "It was trained on the old rows, so it is surer of them, and more often right."
+TRAINED_ON_OLD = "It was trained on the old rows, so it is more confident and more accurate on them."
 _STYLES: dict[str, Style] = {
     "changed": {**WARNING, **HEADING},
     "no change found": {**RIGHT, **HEADING},
@@ -41,16 +41,16 @@ def reasons_of(result: "Drift") -> list[str]:
         return [f"At least {FEWEST} distinct texts of each are needed."]
     low, high = (100 * end for end in result.auroc_interval)
     said = [
-        f"Given a new and an old text, a classifier finds the new one in {100 * result.auroc:.0f} of 100 cases "
-        f"({low:.0f} to {high:.0f}); by chance, it would be 50."
+        f"Given one new and one old text, a classifier picks out the new one {100 * result.auroc:.0f} times in 100 "
+        f"({low:.0f} to {high:.0f}); chance is 50."
     ]
     if result.least_share >= 0.01:
-        said.append(f"At least {100 * result.least_share:.0f} % of the texts are of another kind.")
+        said.append(f"At least {100 * result.least_share:.0f} % of the texts are of a different kind.")
     for more_in, n, what in (("new", result.n_new, "were rarer before"), ("old", result.n_old, "are rarer now")):
         size = sum(one.size for one in result.groups if one.more_in == more_in)
         if size:
             said.append(
-                f"About {size:,} of {counted(n, f'{more_in} row')} ({percent(size / n)}) are of kinds that {what}."
+                f"About {size:,} of {counted(n, f'{more_in} row')} ({percent(size / n)}) belong to groups that {what}."
             )
     if result.verdict == "changed" and not result.groups:
         said.append("No group of similar texts stands out.")
@@ -79,7 +79,7 @@ def drift_lines(result: "Drift", new: "Places", old: "Places", rest: str) -> lis
         lines += _groups(groups, more_in, places, rest)
     lines += _words(result)
     if result.typical:
-        lines += ["", heading(f"New texts most unlike the old ones, each above its nearest in {old.name or 'the old'}")]
+        lines += ["", heading(f"New texts least like the old ones, each with the nearest in {old.name or 'the old'}")]
         for one in result.typical:
             lines += [_text(f"{one.newness:.2f}", one.row, one.text, new)]
             lines += [_text(f"{one.similarity:z.2f}", one.nearest_row, one.nearest_text, old)]
@@ -95,7 +95,7 @@ def _groups(groups: "Sequence[ChangedGroup]", more_in: str, places: "Places", re
         return
     yield ""
     of_file = f" (rows of {places.name})" if places.name else ""
-    yield heading(f"{'More than before' if more_in == 'new' else 'Fewer than before'}{of_file}")
+    yield heading(f"{'More common than before' if more_in == 'new' else 'Less common than before'}{of_file}")
     for one in groups[:_MOST_GROUPS]:
         now, before = (one.share, one.other_share) if more_in == "new" else (one.other_share, one.share)
         size = f"  about {counted(one.size, 'row')}: {percent(now)} now, {percent(before)} before"
@@ -171,8 +171,8 @@ def remark_on(shares: "Mapping[str, Shift]") -> str:
     n = sum(not low <= 0 <= high for low, high in (one.interval for one in shares.values()))
     have = "has" if n == 1 else "have"
     return (
-        f"{n:,} of {counted(len(shares), 'label')} {have} an interval without 0; by chance, about "
-        f"{0.05 * len(shares):.1f} would."
+        f"{n:,} of {counted(len(shares), 'label')} {have} an interval that excludes 0; by chance, "
+        f"about {0.05 * len(shares):.1f} would."
     )
 
 

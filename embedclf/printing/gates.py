@@ -4,6 +4,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from embedclf.evaluation.model_diff import FEW_PER_LABEL
 from embedclf.formatting import shown_interval
 from embedclf.printing.diffs import points, shown_points, signed_points
 from embedclf.printing.lines import HEADING, RIGHT, WARNING, WRONG, Line, Piece, heading
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.gate import Gate, Judged
 
 CannotTell: TypeAlias = Literal["pass", "fail"] | None
-"""What becomes of a requirement of which it cannot be told: None leaves it at that."""
+"""How an inconclusive requirement counts; None leaves it inconclusive."""
 
 _STYLES = {"passes": RIGHT, "fails": WRONG, "cannot tell": WARNING}
 _HEADER = ["requirement", "floor", "measured (95 %)", "result"]
@@ -23,7 +24,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def sentence_of(gate: "Gate", cannot_tell: CannotTell) -> str:
-    """Return what comes of the requirements together."""
+    """Return the outcome of all requirements as a sentence."""
     if gate.outcome != "cannot tell":
         return f"The gate {gate.outcome}."
     asked = {"pass": ", and passes (--cannot-tell pass)", "fail": ", and fails (--cannot-tell fail)", None: ""}
@@ -31,7 +32,7 @@ def sentence_of(gate: "Gate", cannot_tell: CannotTell) -> str:
 
 
 def gate_lines(gate: "Gate", cannot_tell: CannotTell) -> list[Line]:
-    """Return the requirements as a table, and under it what comes of them."""
+    """Return the requirements as a table, and the outcome below it."""
     rows: list[list[str | Piece]] = [
         [in_one_line(one.name), *_figures(one), (one.outcome, _STYLES[one.outcome])] for one in gate.judged
     ]
@@ -56,26 +57,28 @@ def _floor(one: "Judged") -> str:
 
 
 def reason_of(one: "Judged") -> str:
-    """Return in a sentence what was measured, and why it passes, fails, or cannot be told."""
+    """Return in a sentence what was measured, and why it passes, fails, or is inconclusive."""
     name = in_one_line(one.name)
     name = f"{name[:1].upper()}{name[1:]}"
     if one.value is None or one.interval is None:
-        return f"{name}: no row says anything about it."
+        return f"{name}: there are no rows to measure it on."
     if one.is_difference:
         measured = f"{name}: {signed_points(one.value)} ({shown_points(one.interval)})"
         may_be = f"worse by more than {points(-one.floor)}"
-        said = {"passes": f"not {may_be}", "fails": "worse", "cannot tell": f"which may be {may_be}, or not"}
+        said = {"passes": f"not {may_be}", "fails": "worse", "cannot tell": f"which may or may not be {may_be}"}
     else:
         measured = f"{name}: {one.value:.3f} (95 % interval {shown_interval(one.interval)})"
         said = {
             "passes": f"at or above {one.floor:g}",
             "fails": f"below {one.floor:g}",
-            "cannot tell": f"which may be below {one.floor:g}, or not",
+            "cannot tell": f"which may or may not be below {one.floor:g}"
+            if one.interval.low < one.floor <= one.interval.high
+            else f"but with fewer than {FEW_PER_LABEL} rows per label, the interval is too narrow to rely on",
         }
     needed = (
         ""
         if one.rows_needed is None
-        else f" Roughly {one.rows_needed:,} rows instead of {one.n_examples:,} would tell."
+        else f" Roughly {one.rows_needed:,} rows would be enough, instead of {one.n_examples:,}."
     )
     return f"{measured}, {said[one.outcome]}.{needed}"
 
@@ -92,8 +95,8 @@ def gate_markdown(gate: "Gate", title: str, cannot_tell: CannotTell) -> str:
 def gate_junit(gate: "Gate", title: str, cannot_tell: CannotTell) -> str:
     """Return the requirements as a report of JUnit, a test case each, as Jenkins, GitLab and others read it.
 
-    One of which it cannot be told is an error, or is skipped, or is a failure, as asked for by `cannot_tell`. There are
-    no times, so that the same run writes the same file.
+    An inconclusive one is an error, is skipped, or is a failure, depending on `cannot_tell`. There are no times, so the
+    same run writes the same file.
     """
     kinds = [_element_of(one, cannot_tell) for one in gate.judged]
     counts = {
@@ -114,7 +117,7 @@ def gate_junit(gate: "Gate", title: str, cannot_tell: CannotTell) -> str:
         else:
             inner = f'<{kind} message={_attribute(reason)} type="{one.outcome}">{_text(reason)}</{kind}>'
         cases.append(f"    <testcase {names}>{inner}</testcase>\n")
-    of_all = shown.rpartition(" ")[0]  # the element of all suites has no number of those skipped
+    of_all = shown.rpartition(" ")[0]  # the outer element has no count of those skipped
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<testsuites {of_all}>\n"

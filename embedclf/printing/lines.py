@@ -58,6 +58,14 @@ def cut(text: str, width: int) -> str:
     return f"{start.rstrip()} …"  # its end is one long word, or of a script that has no spaces
 
 
+def without_middle(text: str, width: int) -> str:
+    """Return a line of at most `width` columns; a longer one keeps both ends, where names differ."""
+    if width_of(text) <= width:
+        return text
+    half = (width - 3) // 2
+    return f"{start_of(text, half).rstrip()} … {start_of(text[::-1], half)[::-1].lstrip()}"
+
+
 def wrapped(line: Line, width: int) -> Iterator[Line]:
     """Yield a line in parts of at most `width` columns, broken at spaces; all but the first are indented further.
 

@@ -44,12 +44,11 @@ def markdown_card(file: ModelFile) -> str:
         f"A text classifier that gives {kind(card)}: {counted(len(file.model.classes), 'label')}. "
         f"It uses {escaped(used(file))}.",
         "## Intended use",
-        "To give texts like those it was trained on one of these labels"
-        + (", or several" if card.multilabel is not None else "")
-        + f". {_abstains(file)}",
+        f"To give {'any' if card.multilabel is not None else 'one'} of these labels to texts like those it was trained "
+        f"on. {_abstains(file)}",
         _label_table(file),
         "## Training data",
-        f"Trained on {escaped(trained_on(card))}. The file has none of the texts.",
+        f"Trained on {escaped(trained_on(card))}. The model file contains none of the texts.",
         "## Evaluation",
         *_evaluation(card),
         "## Limitations",
@@ -116,7 +115,7 @@ def _limitations(file: ModelFile) -> list[str]:
         found.append("It has not been measured.")
     else:
         found.append(
-            f"Measured on {counted(card.held_out.n_examples, 'row')} of the same source as the training rows, and on "
+            f"Measured on {counted(card.held_out.n_examples, 'row')} from the same source as the training rows, and on "
             "no others."
         )
         answer = "exactly the right labels" if card.multilabel is not None else "the right label"
@@ -125,5 +124,5 @@ def _limitations(file: ModelFile) -> list[str]:
     if few := sum(n < _FEW_ROWS for name, n in counts.items() if name in file.model.classes):
         found.append(f"{counted(few, 'label')} with fewer than {_FEW_ROWS} training rows.")
     if card.threshold is None and card.multilabel is None and card.costs is None and card.out_of_scope_label is None:
-        found.append("It answers every text with one of its labels, also a text that none of them fits.")
+        found.append("It gives every text one of its labels, even if none fits.")
     return found

@@ -16,8 +16,8 @@ from embedclf.printing.lines import (
     Piece,
     cut,
     pieces_of,
-    start_of,
     width_of,
+    without_middle,
     wrapped,
 )
 from embedclf.printing.width import columns
@@ -92,11 +92,7 @@ def shown_label(label: str) -> str:
 
     On a wide terminal, it may take two thirds of the width.
     """
-    line, most = in_one_line(label), max(_LABEL_WIDTH, 2 * (columns() or 0) // 3)
-    if width_of(line) <= most:
-        return line
-    half = (most - 3) // 2
-    return f"{start_of(line, half).rstrip()} … {start_of(line[::-1], half)[::-1].lstrip()}"
+    return without_middle(in_one_line(label), max(_LABEL_WIDTH, 2 * (columns() or 0) // 3))
 
 
 def place_of(row: int, corpus: Places) -> Piece:

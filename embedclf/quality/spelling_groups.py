@@ -1,4 +1,4 @@
-"""Groups of equal texts and near-duplicates, found by their letters alone: nothing is embedded, and nothing paid for.
+"""Groups of duplicates and near-duplicates, found by their spelling alone: nothing is embedded or paid for.
 
 Two texts are near-duplicates by their spelling if Dice's coefficient of their sets of four-letter sequences is at least
 0.8 (Dice, "Measures of the Amount of Ecologic Association Between Species", 1945), or if it is at least 0.6 and that of

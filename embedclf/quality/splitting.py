@@ -1,4 +1,4 @@
-"""Dividing labelled texts into training and test rows, none of which is nearly the same as one on the other side."""
+"""Dividing labelled texts into training and test rows, without near-duplicates across the two."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -28,32 +28,31 @@ def split(
 ) -> tuple[Ints, Ints]:
     """Divide labelled texts into training and test rows.
 
-    Each label has about the same share of both. Equal texts and near-duplicates are on one side, and so are the
-    near-duplicates of these. They are found by their spelling: nothing is embedded. The same texts,
-    labels and seed are always divided alike.
+    Each label has about the same share in both. Duplicates and near-duplicates are on the same side, and so are the
+    near-duplicates of those; they are found by spelling, and nothing is embedded. The same texts, labels and seed
+    always give the same split.
 
     Parameters
     ----------
     texts : iterable of str, DataFrame or EmbeddedTexts
     labels : iterable of str or int, or of lists of these
-        One per text, or a list of labels per text; see `embedclf.train`. A text with several labels is counted under
-        the one that the fewest texts have.
+        One per text, or a list of labels per text; see `embedclf.train`. A text with several labels counts under
+        its rarest one.
     text, label : str or sequence of str, optional
         The columns of a data frame; see `embedclf.train`.
     test : float
-        Share of the rows to test on, above 0 and below 1.
+        Share of test rows, above 0 and below 1.
     seed : int
 
     Returns
     -------
     train, test : ndarray of int
-        Numbers of the rows, counted from 0, in ascending order. A label whose texts are all near-duplicates has no test
-        row.
+        Indices of the rows, in ascending order. A label whose texts are all near-duplicates has no test row.
 
     Raises
     ------
     ArgumentError
-        If the share or the seed is not one, or there is not one label per text.
+        If the share or the seed is invalid, or there is not one label per text.
     TrainingError
         If there are too few texts to test on any.
     TypeError, TextError, MissingValueError
@@ -71,9 +70,9 @@ class Divided(NamedTuple):
     ----------
     is_test : ndarray of shape (n,), bool
     n_kept_together, n_groups : int
-        How many rows are equal to another or a near-duplicate, and in how many groups.
+        How many rows are near-duplicates of another, and in how many groups.
     not_tested : dict of str to int
-        The labels that no test row has, with their numbers of rows.
+        The labels without a test row, with their numbers of rows.
     """
 
     is_test: Mask
@@ -96,9 +95,8 @@ def divided_rows(texts: Sequence[str], labels: Labels, *, test: float, seed: int
     is_test = divide(y, groups, test, seed=seed)
     if not is_test.any():
         raise TrainingError(
-            f"none of {counted(len(texts), 'row')} can be held out: each label needs two or more texts that are no "
-            f"near-duplicates, and a share of {test:g} must be at least one of them. Add rows, or "
-            "ask for a larger share"
+            f"none of {counted(len(texts), 'row')} can be held out: a label needs two or more texts that are not "
+            f"near-duplicates, and a share of {test:g} must be at least one of them. Add rows, or use a larger share"
         )
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]

@@ -1,4 +1,4 @@
-"""The answers to the last texts of a service, to compare with those to held-out texts of training."""
+"""The answers to the last texts of a service (a sliding window), to compare with those to held-out texts."""
 
 from collections import Counter, deque
 from threading import Lock
@@ -13,9 +13,9 @@ from embedclf.classifier.reference import Measures
 from embedclf.classifier.text_classifier import TextClassifier
 
 WINDOW_TEXTS = 1_000
-"""How many texts the window has: a distance of their answers from those of training is then hardly due to chance."""
+"""The size of the window, large enough that a distance from the reference is hardly due to chance."""
 
-# Scores wait until there are so many, since a text by itself would take longer than its share of them.
+# Scores are collected up to this number, since processing them together is faster than one by one.
 _WAITING_TEXTS = 64
 
 
@@ -27,14 +27,14 @@ class _Seen(NamedTuple):
 
 
 class WindowFigures(NamedTuple):
-    """What is known of the texts in a window.
+    """The figures of the texts in a window.
 
     Attributes
     ----------
     measures : Measures
     n_answered : int
     of_labels : Counter of int
-        How many texts have each class as the most likely one, or are given it if they may have several labels.
+        How many texts have each class as the most likely one, or get it if they may have several labels.
     shift : AnswerShift or None
         None without texts, or without a reference to compare them with.
     """
@@ -70,7 +70,7 @@ class AnswerWindow:
                 self._take_in()
 
     def figures(self) -> WindowFigures:
-        """Return what is known of the texts in the window."""
+        """Return the figures of the texts in the window."""
         with self._lock:
             self._take_in()
             seen = list(self._seen)

@@ -225,6 +225,8 @@ def graceful_server(app: "FastAPI", limits: Limits, listening: socket.socket) ->
                     connection.wind_up(time.monotonic() - began)
                 await asyncio.sleep(_POLL_SECONDS)
             await super().shutdown(sockets)
+            if self.force_exit:  # uvicorn would leave the application's own end to be cancelled, with a traceback
+                await self.lifespan.shutdown()
 
     reloads: set[asyncio.Task[None]] = set()  # asyncio itself keeps only weak references to tasks
     config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""Gauges of the answers to the last texts, beside those to the held-out texts of training."""
+"""Gauges of the answers to the last texts, beside those of the reference: the texts held out in training."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from embedclf.service.answer_window import AnswerWindow
 _SHOWN_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Each label is a series of its own, twice; a server of metrics should not have too many.
 _MOST_LABELS = 200
-# How often processes write their gauges down for each other, at the most.
+# How often processes write their gauges for each other, at most.
 _SECONDS = 1.0
 
 _IN_WINDOW = {
@@ -20,9 +20,9 @@ _IN_WINDOW = {
     "embedclf_window_energy": ("Quantiles of the energy of the last texts.", ["quantile"]),
     "embedclf_window_abstained_ratio": ("Share of the last texts that got no label.", []),
     "embedclf_window_label_ratio": ("Share of the last texts by label.", ["label"]),
-    "embedclf_window_texts": ("Number of the last texts that these gauges are about, 1000 at the most.", []),
+    "embedclf_window_texts": ("Number of texts in the window, 1000 at most.", []),
     "embedclf_window_distance": (
-        "Kolmogorov-Smirnov distance between the last texts and the held-out texts of training.",
+        "Kolmogorov-Smirnov distance between the last texts and the texts held out in training.",
         ["measure"],
     ),
 }
@@ -56,7 +56,7 @@ class WindowMetrics:
             self._gauges[name].set(math.nan)
 
     def note(self, window: AnswerWindow, *, at_once: bool) -> None:
-        """Set the gauges to what is known now; unless `at_once`, only if they have not been for a second."""
+        """Update the gauges; unless `at_once`, at most once a second."""
         now = time.monotonic()
         if not at_once and now - self._noted < _SECONDS:
             return

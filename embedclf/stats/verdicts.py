@@ -1,7 +1,7 @@
-"""What an interval says about a difference or a floor: three answers, of which one is that the rows are too few.
+"""What an interval says about a difference or a floor, including that there are too few rows to tell.
 
-That nothing was found is no proof that there is nothing. So "no difference" needs the whole interval within a margin,
-as in a test of equivalence (Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach for
+Absence of evidence is not evidence of absence. So "no difference" needs the whole interval within a margin, as in an
+equivalence test (Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach for
 Assessing the Equivalence of Average Bioavailability", 1987; with a 95 % interval, each side is tested at 2.5 %), and
 "not worse" needs the lower end above it (non-inferiority).
 """
@@ -24,10 +24,10 @@ def verdict_on(interval: Interval, margin: float) -> Verdict:
     Parameters
     ----------
     interval : Interval
-        Of the new figure minus the old one, of which more is better.
+        Of the new figure minus the old one, where more is better.
     margin : float
-        The size up to which a difference does not matter. An interval within it is no difference, whether or not it
-        excludes 0.
+        The equivalence margin: the size up to which a difference does not matter. An interval within it means no
+        difference, whether or not it excludes 0.
     """
     if -margin <= interval.low and interval.high <= margin:
         return "no difference"
@@ -37,17 +37,17 @@ def verdict_on(interval: Interval, margin: float) -> Verdict:
 
 
 def outcome_of_floor(interval: Interval, floor: float) -> Outcome:
-    """Return whether a figure reaches a floor: its interval is not below it, wholly below it, or contains it."""
+    """Return whether a figure reaches a floor: its interval is all at or above it, all below it, or contains it."""
     if interval.low >= floor:
         return "passes"
     return "fails" if interval.high < floor else "cannot tell"
 
 
 def outcome_of_change(interval: Interval, margin: float) -> Outcome:
-    """Return whether a figure is not worse than before: it fails if the verdict is "worse".
+    """Return whether a figure is not worse than before (non-inferiority): it fails if the verdict is "worse".
 
-    It passes if it is worse by no more than the margin, which is so if the verdict is "better" or "no difference", and
-    may be so if it is "cannot tell" only because the new figure may be better.
+    It passes if it is worse by no more than the margin. That is so if the verdict is "better" or "no difference", and
+    also if it is "cannot tell" only because the new figure may be better.
     """
     if interval.low >= -margin:
         return "passes"
@@ -55,15 +55,15 @@ def outcome_of_change(interval: Interval, margin: float) -> Outcome:
 
 
 def rows_to_tell(n: int, difference: float, interval: Interval, margin: float, *, any_differ: bool) -> int | None:
-    """Return roughly how many rows a verdict other than "cannot tell" takes, if the difference stays as it is.
+    """Return roughly how many rows a verdict other than "cannot tell" needs, if the difference stays as it is.
 
-    The length of an interval falls with the square root of the number of rows. It has to exclude 0, or to be within
-    the margin, whichever takes fewer rows. Where no row differs, only unseen ones may: see `embedclf.stats.intervals`.
+    An interval shrinks with the square root of the number of rows. It has to exclude 0, or to be within the margin,
+    whichever needs fewer rows. If no row differs, only unseen ones may; see `embedclf.stats.intervals`.
 
     Parameters
     ----------
     n : int
-        The rows that there are.
+        The current number of rows.
     difference : float
     interval : Interval
     margin : float
@@ -73,7 +73,7 @@ def rows_to_tell(n: int, difference: float, interval: Interval, margin: float, *
     Returns
     -------
     int or None
-        None if no number of rows would do, as without a margin.
+        None if no number of rows would be enough, as without a margin.
     """
     if not any_differ:
         return _rounded_up(math.log(_TAIL) / math.log1p(-margin)) if margin else None
@@ -87,7 +87,7 @@ def rows_to_tell(n: int, difference: float, interval: Interval, margin: float, *
 
 
 def rows_to_reach(n: int, figure: float, interval: Interval, floor: float) -> int | None:
-    """Return roughly how many rows it takes to tell on which side of a floor a figure is; None if it is on neither."""
+    """Return roughly how many rows would tell on which side of a floor a figure is; None if it is on neither."""
     if figure == floor:
         return None
     arm = figure - interval.low if figure > floor else interval.high - figure

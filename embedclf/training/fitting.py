@@ -46,7 +46,7 @@ _N_FOLDS = 5
 
 # So many held-out examples are enough to calibrate label sets on: the standard error of their coverage is below 1 %.
 _ENOUGH_HELD_OUT = 1_500
-# And so many to compare later answers with.
+# And this many to compare later answers with.
 _ENOUGH_TO_COMPARE = 500
 
 
@@ -484,10 +484,10 @@ def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Con
 
 
 def _reference(chosen: _Chosen, measured: _Chosen, model: LinearModel, decision: AnyDecision) -> AnswerReference | None:
-    """Keep what the answers to examples are like that were not fitted on, out-of-scope ones included.
+    """Return the reference distribution of answers to examples that were not fitted on, out-of-scope ones included.
 
-    These are the held-out ones, and where they are few, or judged with settings of their own, those predicted out of
-    fold; see `_conformal`.
+    These are the held-out ones; if they are few, or judged with settings of their own, also or only those predicted out
+    of fold; see `_conformal`.
     """
     settings, each = chosen.settings, []
     if measured is chosen and chosen.on_held_out is not None:

@@ -81,7 +81,7 @@ def _counts(sizes: Ints, spare: Ints, fraction: float, wanted: int) -> Ints:
 
 
 def _with_all_classes(chosen: Mask, groups: Ints, y: Ints) -> Mask:
-    """Return the examples of the chosen groups, without those of a class of which none would be left."""
+    """Return the examples of the chosen groups, except those of classes that would be chosen completely."""
     # A text with two labels counts for the first one, so check that the second keeps an example, too.
     kept = np.bincount(y[~chosen[groups]], minlength=int(y.max()) + 1)
     chosen[groups[(kept == 0)[y]]] = False
@@ -109,10 +109,10 @@ def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
 
 
 def divide(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
-    """Choose the rows of a test set: as `hold_out`, but the fraction is one of rows, however large the groups are.
+    """Choose the rows of a test set like `hold_out`, but with a fraction of rows, not of groups.
 
-    Where each row is a group of its own, both choose the same rows. A group that is larger than what its class should
-    have in the test set is not chosen.
+    If each row is a group of its own, both choose the same rows. A group that is larger than its class's share of the
+    test set is not chosen.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def test_a_better_model(cli: Cli, models: tuple[Path, Path], tmp_path: Path):
         "No clear change in the recall of 2 other labels.",
         "The old model does not know 'password' (11 rows): counted as wrong.",
         "",
-        "11 rows of 31 have another answer: 0 for the worse, 11 for the better, 0 wrong before and after.",
+        "11 of 31 rows get a different answer: 0 worse, 11 better, 0 wrong both times.",
     ]
     assert shown[-2:] == [
         "The new model is better: accuracy +35.5 points (95 % interval +13.2 to +54.9).",
@@ -80,7 +80,7 @@ def test_few_rows_do_not_tell(cli: Cli, models: tuple[Path, Path], tmp_path: Pat
     result = cli("diff", *models, "few.csv")
     assert "Warning: only 2 rows to compare on: metrics are unreliable\n" in result.stderr
     assert result.stdout.splitlines()[-1].startswith("Cannot tell with 2 rows: accuracy +50.0 points (95 % interval −")
-    assert result.stdout.endswith(" rows like these would tell.\n")
+    assert result.stdout.endswith(" rows like these would be enough.\n")
 
 
 def test_the_margin_decides_what_matters(cli: Cli, models: tuple[Path, Path], tmp_path: Path):
@@ -97,7 +97,7 @@ def test_the_margin_decides_what_matters(cli: Cli, models: tuple[Path, Path], tm
 def test_the_same_model_is_no_different(cli: Cli, models: tuple[Path, Path], tmp_path: Path):
     """Even on few rows: it gives every text the same probabilities."""
     shown = cli("diff", models[1], models[1], mixed(tmp_path / "test.csv").name).stdout
-    assert "Every row has the same answer from both.\n" in shown
+    assert "Both models give every row the same answer.\n" in shown
     assert shown.endswith("No difference: both models give every text the same probabilities.\n")
 
 
@@ -161,7 +161,7 @@ def test_one_label_and_several_are_not_compared(cli: Cli, dataset: Path, models:
     result = cli("diff", models[0], "several.safetensors", dataset.name)
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: the new model gives several labels to a text and the old one gives one: their figures cannot be "
+        "Error: the new model gives several labels per text and the old one gives one: their figures cannot be "
         "compared\n",
     )
 

@@ -61,8 +61,8 @@ def test_something_fails(cli: Cli, dataset: Path, models: tuple[Path, Path]):
         "accuracy                           0.900     0.667 (0.460 to 0.826)  fails",
         "recall of refund                   0.800     1.000 (0.692 to 1.000)  cannot tell",
         "accuracy against new.safetensors  -0.010  -0.333 (-0.540 to -0.118)  fails",
-        "Recall of refund: 1.000 (95 % interval 0.692 to 1.000), which may be below 0.8, or not. Roughly 24 rows "
-        "instead of 10 would tell.",
+        "Recall of refund: 1.000 (95 % interval 0.692 to 1.000), which may or may not be below 0.8. Roughly 24 "
+        "rows would be enough, instead of 10.",
         "The gate fails.",
     ]
     assert cli("evaluate", dataset, "-m", old, "--baseline", new, "--cannot-tell", "pass").exit_code == 3
@@ -113,7 +113,9 @@ def test_several_labels(cli: Cli):
     assert values[3:] == pytest.approx([own["recall"], own["precision"], own["f1"]])
     wrong = cli("evaluate", "test.csv", "-m", "m.safetensors", "--fail-under", "accuracy=0.5")
     assert wrong.exit_code == 2
-    assert "accuracy is no figure of texts with several labels: use micro-f1, macro-f1, exact-match." in wrong.stderr
+    assert (
+        "accuracy is not a metric for texts with several labels: use micro-f1, macro-f1, exact-match." in wrong.stderr
+    )
 
 
 def test_labels_with_signs_in_them(cli: Cli, dataset: Path):
@@ -136,11 +138,14 @@ def test_labels_with_signs_in_them(cli: Cli, dataset: Path):
         (("--fail-under", "colour=0.9"), "there is no metric 'colour'; it is one of accuracy, macro-f1, coverage, "),
         (("--fail-under", "accuracy"), "must be METRIC=SHARE, such as accuracy=0.9 or recall.refund=80%"),
         (("--fail-under", "accuracy=high"), "'high' is not a share such as 0.95 or 95%."),
-        (("--fail-under", "recall=0.9"), "recall is of one label: name it, as in recall.refund."),
-        (("--fail-under", "accuracy.refund=0.9"), "accuracy is of all labels, but 'refund' is named; of one label are"),
+        (("--fail-under", "recall=0.9"), "recall needs a label, as in recall.refund."),
+        (("--fail-under", "accuracy.refund=0.9"), "accuracy is about all labels, so it takes no label"),
         (("--fail-under", "recall.refnd=0.9"), "neither the model nor the file has the label 'refnd'; did you mean"),
         (("--fail-under", "recall.zzz=0.9"), "has the label 'zzz'; the labels are 'delivery', 'password', 'refund'."),
-        (("--fail-under", "micro-f1=0.9"), "micro-f1 is no figure of texts with one label: use accuracy, macro-f1, "),
+        (
+            ("--fail-under", "micro-f1=0.9"),
+            "micro-f1 is not a metric for texts with one label: use accuracy, macro-f1, ",
+        ),
         (("--fail-under", "accuracy=0.9", "--fail-under", "Accuracy=0.8"), "'Accuracy' was given twice."),
         (("--junit", "j.xml"), "--junit needs a requirement: --fail-under METRIC=SHARE or --baseline OLD."),
         (("--cannot-tell", "pass"), "--cannot-tell needs a requirement"),
@@ -169,7 +174,7 @@ def test_a_label_without_rows_cannot_be_told(cli: Cli, models: tuple[Path, Path]
     Path("test.csv").write_text("text,label\nWhere is my parcel?,delivery\nMy parcel is late,delivery\n")
     result = cli("evaluate", "test.csv", "-m", models[1], "--fail-under", "recall.refund=0.5")
     assert result.exit_code == 4
-    assert "Recall of refund: no row says anything about it.\n" in result.stdout
+    assert "Recall of refund: there are no rows to measure it on.\n" in result.stdout
 
 
 def test_macro_f1_takes_ten_rows_a_label(cli: Cli, models: tuple[Path, Path]):
@@ -179,7 +184,8 @@ def test_macro_f1_takes_ten_rows_a_label(cli: Cli, models: tuple[Path, Path]):
     result = cli("evaluate", "test.csv", "-m", models[1], "--fail-under", "macro-f1=0.1")
     assert result.exit_code == 4
     assert result.stdout.endswith(
-        "which may be below 0.1, or not. Roughly 30 rows instead of 24 would tell.\n"
+        "but with fewer than 10 rows per label, the interval is too narrow to rely on. Roughly 30 rows would be "
+        "enough, instead of 24.\n"
         "The gate cannot tell with so few rows.\n"
     )
 

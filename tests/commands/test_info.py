@@ -105,9 +105,7 @@ def test_an_embedder_of_a_third_party_is_to_be_passed(cli: Cli):
     embedclf.train(TEXTS, LABELS, embedder=Own(), **QUICK).save("own.safetensors")
     lines = cli("info", "own.safetensors").stdout.splitlines()
     assert '  classifier = embedclf.load("own.safetensors", embedder=…)' in lines
-    assert lines[-1] == (
-        "It was trained with an embedder that was passed as an object, so it can be used from Python only."
-    )
+    assert lines[-1] == ("It was trained with an embedder object, so it can only be used from Python.")
 
 
 def test_many_classes_are_cut(cli: Cli):

@@ -69,11 +69,11 @@ def test_from_texts_to_a_classifier(cli: Cli, person: Person, inbox: Path):
     assert done.stderr == (
         "inbox.csv: 30 rows\n"
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
-        "Label at http://127.0.0.1:1234/?token=t (Ctrl-C ends)\n"
+        "Label at http://127.0.0.1:1234/?token=t (Ctrl-C to stop)\n"
         "Wrote labelled.csv (18 of 28 rows labelled) and labelled_test.csv (2 rows, drawn at random)\n"
-        "To go on labelling, run the same command again.\n"
-        "To train, run embedclf train labelled.csv --skip-bad-rows\n"
-        "Then, to measure, run embedclf evaluate labelled_test.csv\n"
+        "To continue labelling, run the same command again.\n"
+        "Train with: embedclf train labelled.csv --skip-bad-rows\n"
+        "Then measure with: embedclf evaluate labelled_test.csv\n"
     )
     assert done.stdout == ""
     assert person.read_last == "\n".join(done.stderr.splitlines()[-4:])
@@ -87,12 +87,10 @@ def test_the_same_command_goes_on(cli: Cli, person: Person, inbox: Path):
     cli(*command)
     first = list(person.asked)
     done = cli(*command, "--json")
-    assert "Going on: 20 texts are labelled so far\n" in done.stderr
+    assert "Continuing: 20 texts labelled so far\n" in done.stderr
     assert len({one.text for one in person.asked}) == 30
     assert person.asked[: len(first)] == first
-    assert done.stderr.endswith("Wrote labelled.csv (30 rows)\nTo train, run embedclf train labelled.csv\n"), (
-        done.stderr
-    )
+    assert done.stderr.endswith("Wrote labelled.csv (30 rows)\nTrain with: embedclf train labelled.csv\n"), done.stderr
     shown = json.loads(done.stdout)
     del shown["usage"]
     assert shown == {
@@ -120,9 +118,7 @@ def test_checking_labels(cli: Cli, person: Person):
     assert all(one.guesses[0].label == wrong[one.text] for one in person.asked)
     assert not any(one.is_test for one in person.asked)
     assert read_corpus("corrected.csv").labels == LABELS
-    assert (
-        "Wrote corrected.csv (30 rows, 2 labels changed)\nTo train, run embedclf train corrected.csv\n" in done.stderr
-    )
+    assert "Wrote corrected.csv (30 rows, 2 labels changed)\nTrain with: embedclf train corrected.csv\n" in done.stderr
 
 
 def test_a_labelled_file_has_nothing_to_label(cli: Cli, person: Person, dataset: Path):
@@ -137,7 +133,7 @@ def test_a_labelled_file_has_nothing_to_label(cli: Cli, person: Person, dataset:
 
 def test_nothing_labelled_nothing_written(cli: Cli, person: Person, inbox: Path):
     done = cli("label", inbox, "-o", "labelled.csv")
-    assert done.stderr.endswith("Nothing was labelled, so nothing was written\n")
+    assert done.stderr.endswith("Nothing was labelled, so nothing was written.\n")
     assert [path.name for path in Path().iterdir()] == ["inbox.csv"]
 
 
@@ -164,7 +160,7 @@ def test_the_options_of_the_file_are_repeated(cli: Cli, person: Person):
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("inbox.csv", "--output inbox.csv is the same file as the file inbox.csv: choose another"),
+        ("inbox.csv", "--output inbox.csv is the same file as the input inbox.csv: choose another"),
         ("labelled.xyz", "the output must end in .csv, .tsv, .jsonl, .parquet or .xlsx"),
     ],
 )
@@ -180,7 +176,7 @@ def test_the_test_set_does_not_replace_the_file(cli: Cli, person: Person, inbox:
     inbox.rename("labelled_test.csv")
     done = cli("label", "labelled_test.csv", "-o", "labelled.csv")
     assert done.exit_code == 1
-    assert "the test set labelled_test.csv is the same file as the file labelled_test.csv" in done.stderr
+    assert "the test set labelled_test.csv is the same file as the input labelled_test.csv" in done.stderr
 
 
 def test_a_dry_run_estimates(cli: Cli, api: AimlapiServer, person: Person, inbox: Path):

@@ -78,7 +78,9 @@ def test_it_says_what_stays_together_and_what_is_not_tested(cli: Cli):
     """In numbers, and by label."""
     write_csv(Path("t.csv"), [*ROWS, ("The parcel has still not arrived!!", "delivery"), ("one alone", "rare")])
     result = cli("split", "t.csv", "--test", "40%")
-    assert result.stdout.splitlines()[2:] == ["2 rows in 1 group of equal texts or near-duplicates stay on one side."]
+    assert result.stdout.splitlines()[2:] == [
+        "2 rows in 1 group of duplicates and near-duplicates stay on the same side."
+    ]
     assert result.stderr == "Warning: 1 label has no test row: rare (1 row)\n"
     shown = json.loads(cli("split", "t.csv", "--test", "40%", "--json", "--force").stdout)
     assert shown["not_tested"] == {"rare": 1}

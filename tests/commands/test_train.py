@@ -58,7 +58,12 @@ def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path
         "n_examples",
         "held_out", "version", "training", "conformal", "blake2b",
     }  # fmt: skip
-    assert known["training"] == {"digest": rows_digest(TEXTS, LABELS), "n_rows": 30, "holdout": 0.2}
+    assert known["training"] == {
+        "digest": rows_digest(TEXTS, LABELS),
+        "n_rows": 30,
+        "holdout": 0.2,
+        "label_counts": {"delivery": 10, "password": 10, "refund": 10},
+    }
     assert known["embedder"] == {
         "provider": "wordllama",
         "model": "l2_supercat",

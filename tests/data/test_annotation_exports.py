@@ -65,7 +65,7 @@ def test_trained_on_and_written_flat(cli: Cli):
     result = cli("train", "export.json", *QUICKLY)
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines()[:2] == [
-        "export.json: an export of Label Studio, texts in 'ticket', labels in 'what is it'",
+        "export.json: a Label Studio export, texts in 'ticket', labels in 'what is it'",
         "export.json: 30 rows, 3 labels",
     ]
     cli("predict", "-m", "models/export.safetensors", "--input", "export.json", "-o", "out.csv")
@@ -100,8 +100,7 @@ def test_several_annotators(caplog: pytest.LogCaptureFixture, indent: int | None
         (7, "skipped by one", "a"),
     ]
     assert caplog.messages[-1] == (
-        "x.json: left out 3 tasks without an answer (skipped, or not annotated) and 1 task on which equally many "
-        "annotators disagree"
+        "x.json: left out 3 tasks without an answer (skipped or not annotated) and 1 task with a tie between annotators"
     )
     assert [label for _, _, label in labelled("x.json", OPTIONAL)] == ["a", "b", "a", "", "", "", "a", ""]
     assert [text for _, text, _ in labelled("x.json", NONE)] == [one["data"]["text"] for one in tasks]
@@ -165,7 +164,7 @@ def test_short_exports(kind: str, caplog: pytest.LogCaptureFixture):
     lines = [1, 2, 7] if kind == "json" else [2, 3, 8]
     texts = [("one", "a"), ("two of three", "b"), ("both", "a|b")]
     assert found == [(line, *row) for line, row in zip(lines, texts, strict=True)]
-    assert "1 task without an answer (skipped, or not annotated) and 1 task on which" in caplog.text
+    assert "1 task without an answer (skipped or not annotated) and 1 task with a tie" in caplog.text
 
 
 @pytest.mark.parametrize("column", ["text", "data"])

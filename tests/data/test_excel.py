@@ -241,7 +241,7 @@ def test_no_entities_and_no_bombs():
         read(path)
     path.write_bytes(good)
     rewritten(path, "xl/worksheets/sheet1.xml", b" " * (100 << 20))
-    with pytest.raises(embedclf.DataError, match="unpacks to more than 300 times its size"):
+    with pytest.raises(embedclf.DataError, match="decompresses to more than 300 times its size"):
         read(path)
 
 

@@ -61,7 +61,7 @@ def test_from_standard_input(process, model: Path, packing: str):
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
     done = process("predict", "-m", model, "-", stdin=pack(b"my parcel\nmy refund\n")[:-9])
     assert done.returncode == 1
-    assert f"stdin: the {NAMES[packing]} file is cut off" in done.stderr
+    assert f"stdin: the {NAMES[packing]} file is truncated" in done.stderr
 
 
 @each_packing
@@ -110,9 +110,7 @@ def test_cut_off(cli: Cli, packing: str, n_bytes: int):
     Path(f"x.csv.{packing}").write_bytes(PACKED[packing](TABLE.encode())[:n_bytes])
     result = cli("train", f"x.csv.{packing}")
     assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: x.csv.{packing}: the {NAMES[packing]} file is cut off: it ends before its data does; get it again\n"
-    )
+    assert result.stderr == (f"Error: x.csv.{packing}: the {NAMES[packing]} file is truncated: get it again\n")
 
 
 @each_packing
@@ -137,18 +135,18 @@ def test_a_bomb(cli: Cli, packing: str):
     Path(f"x.csv.{packing}").write_bytes(packed.getvalue())
     result = cli("train", f"x.csv.{packing}")
     assert result.exit_code == 1
-    assert "unpacks to more than 300 times its size, as no file of texts does" in result.stderr
+    assert "decompresses to more than 300 times its size, as no file of texts does" in result.stderr
 
 
 def test_what_is_packed_in_itself(cli: Cli, model: Path):
     """Parquet is not read from a packed file, nor is it packed once more."""
     Path("x.parquet.gz").write_bytes(gzip.compress(b"PAR1 and so on"))
     assert cli("train", "x.parquet.gz").stderr == (
-        "Error: x.parquet.gz: Parquet is packed in itself, and not read from a packed file: unpack it first\n"
+        "Error: x.parquet.gz: Parquet files are compressed already: decompress it first\n"
     )
     for kind in ("parquet", "xlsx"):
         assert cli("predict", "-m", model, "x", "-o", f"out.{kind}.gz").stderr == (
-            f"Error: cannot write out.{kind}.gz: such a file is packed in itself; call it out.{kind}\n"
+            f"Error: cannot write out.{kind}.gz: such files are compressed already; call it out.{kind}\n"
         )
 
 

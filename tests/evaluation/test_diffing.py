@@ -98,7 +98,7 @@ def test_few_rows_a_label_are_too_few_for_macro_f1(old: embedclf.TextClassifier,
     few = embedclf.diff(old, new, [TEXTS[row] for row in kept], [LABELS[row] for row in kept])
     assert few.figures[1].is_clear
     assert not few.is_clear(few.figures[1])
-    assert "With fewer than 10 rows a label, the interval of macro-F1 is too narrow to go by." in str(few)
+    assert "With fewer than 10 rows per label, the interval of macro-F1 is too narrow to rely on." in str(few)
 
 
 def test_what_cannot_be_compared(old: embedclf.TextClassifier, new: embedclf.TextClassifier):
@@ -108,7 +108,7 @@ def test_what_cannot_be_compared(old: embedclf.TextClassifier, new: embedclf.Tex
     with pytest.raises(ArgumentError, match="nothing to compare on"):
         embedclf.diff(old, new, [], [])
     several = embedclf.train(TEXTS, [[label] for label in LABELS], **QUICKEST)
-    with pytest.raises(ArgumentError, match="the old model gives several labels to a text and the new one gives one"):
+    with pytest.raises(ArgumentError, match="the old model gives several labels per text and the new one gives one"):
         embedclf.diff(several, new, TEXTS, LABELS)
 
 

@@ -97,7 +97,7 @@ class TestTheVerdict:
         assert found.auroc is not None
         assert found.auroc > 0.98
         assert found.least_share > 0.7
-        assert "texts are of another kind" in str(found)
+        assert "texts are of a different kind" in str(found)
 
     def test_a_file_against_itself(self):
         """Each text is compared once, as one of either, so it cannot be recognized."""
@@ -127,7 +127,9 @@ class TestTheVerdict:
         """Where nothing is found in 30 texts, that says little."""
         found = embedclf.drift(usual(0)[:30], usual(1)[:30])
         assert found.verdict == "cannot tell"
-        assert str(found).startswith("Cannot tell with so few texts: 30 new and 30 old.\nGiven a new and an old text, ")
+        assert str(found).startswith(
+            "Cannot tell with so few texts: 30 new and 30 old.\nGiven one new and one old text, "
+        )
 
     def test_few_texts_that_are_unlike_are(self):
         """A great difference shows in 30 texts; the same seed gives the same result."""
@@ -344,7 +346,7 @@ class TestTheCommand:
         done = cli("drift", "new.csv", "--against", "train.csv", "-m", "m.safetensors")
         assert done.exit_code == 0
         assert "Answers of the classifier\n" in done.stdout
-        assert "  It was trained on the old rows, so it is surer of them, and more often right.\n" in done.stdout
+        assert "  It was trained on the old rows, so it is more confident and more accurate on them.\n" in done.stdout
         assert "accuracy" in done.stdout
         assert "Predicted labels\n" in done.stdout
         assert "Labels in the files\n" in done.stdout

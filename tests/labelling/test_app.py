@@ -90,8 +90,8 @@ class TestAccess:
         client.cookies.clear()
         again = client.get("/", params={"token": TOKEN})
         assert again.status_code == 403
-        assert "This address has been used already" in again.text
-        assert "start it again: it prints a new address" in again.text
+        assert "This address has already been used" in again.text
+        assert "run it again: it prints a new address" in again.text
         assert "set-cookie" not in again.headers
 
     def test_a_wrong_token_or_cookie_lets_nobody_in(self, opened: Any):
@@ -269,7 +269,7 @@ class TestBadRequests:
             ({"window": "one", "row": 0, "revision": 0, "labels": "refund"}, "labels: input should be a valid list"),
             ({"window": "one", "row": 0, "revision": 0, "labels": ["a"], "x": 1}, "x: extra inputs are not permitted"),
             ({"window": "one", "row": 9, "revision": 0, "labels": ["a"]}, "there is no text 9"),
-            ({"window": "one", "row": 0, "revision": 0, "labels": ["a", "b"]}, "a text has one label here"),
+            ({"window": "one", "row": 0, "revision": 0, "labels": ["a", "b"]}, "a text must have exactly one label"),
             ({"window": "one", "row": 0, "revision": 0, "labels": ["\ud800"]}, "labels.0: "),
             ({"window": "one", "row": 0, "revision": 0, "labels": [" "]}, "the label is empty"),
             (

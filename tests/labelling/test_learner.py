@@ -203,7 +203,7 @@ class TestAdvice:
             (
                 change(-0.03, -0.05, -0.01),
                 "The last 100 labels changed the accuracy by −3.0 points (−5.0 to −1.0). More labels rarely cause a "
-                "drop: label on, and see.",
+                "drop: keep labelling and see.",
             ),
             (
                 change(0.034, 0.011, 0.059),
@@ -211,7 +211,7 @@ class TestAdvice:
             ),
             (
                 change(0.004, -0.03, 0.04),
-                "The last 100 labels changed the accuracy by +0.4 points (−3.0 to +4.0). That is too uncertain to tell "
+                "The last 100 labels changed the accuracy by +0.4 points (−3.0 to +4.0). That is too uncertain to say "
                 "whether more labels help.",
             ),
         ],

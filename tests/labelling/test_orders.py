@@ -97,7 +97,7 @@ def test_wrong_labels_are_found_the_most_suspicious_first(vectors: np.ndarray):
     assert {4, 14} <= set(suspects.rows)
     assert [one.label for one in suspects.guesses(4)] == ["password", "delivery"]
     assert not suspects.guesses(0)
-    assert "may have a wrong label, the most suspicious first: keep or change it." in suspects.advice
+    assert "may be mislabelled, most suspicious first: keep or change each label." in suspects.advice
 
 
 def test_one_text_with_two_labels_comes_first(vectors: np.ndarray):

@@ -206,7 +206,7 @@ def test_an_edited_output_is_taken_over(caplog: pytest.LogCaptureFixture):
     with opened(corpus) as session:
         assert [labels for labels, _ in session.results()] == [("y",), ("z",), None, ("x",)]
         assert session.results()[1][1].note == "seen"
-        assert "out.csv has been edited: took over 3 changes" in caplog.messages
+        assert "out.csv was edited: imported 3 changes" in caplog.messages
         assert session.ask("w").row == 2
     assert written() == 'text,label,note\na,y,\n"b, or\nc",z,seen\nd,,\ne,x,\n'
     caplog.clear()
@@ -269,7 +269,7 @@ def test_a_spoilt_output_is_not_written_over():
     with opened(inbox()) as session:
         give(session, 0, "x")
     Path("out.csv").write_bytes(b"PK\x03\x04 a spreadsheet")
-    with pytest.raises(OutputError, match=r"^out\.csv has been changed by another program, and cannot be read"):
+    with pytest.raises(OutputError, match=r"^out\.csv was changed by another program and can no longer be read"):
         opened(inbox())
     assert written() == "PK\x03\x04 a spreadsheet"
     Path("out.csv").unlink()
@@ -290,7 +290,7 @@ def test_equal_texts_with_two_labels_may_be_reconciled_in_the_output():
 @pytest.mark.parametrize("name", ["out.csv", "out_test.csv"])
 def test_a_file_of_others_is_not_written_over(name: str):
     Path(name).write_text("precious")
-    with pytest.raises(OutputError, match=rf"^{name} is in the way: it is no output of this labelling"):
+    with pytest.raises(OutputError, match=rf"^{name} is in the way: it is not an output of this labelling"):
         opened(inbox())
     assert written(name) == "precious"
     assert not Path("out.csv.answers").exists()

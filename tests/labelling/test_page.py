@@ -101,21 +101,21 @@ class TestAtWork:
             assert text_on(page) == shown
             label_by_keys(page, 20)
         page.keyboard.press("1")  # not kept: nobody is there
-        page.get_by_role("alert").get_by_text("The server has stopped. Start it again").wait_for()
+        page.get_by_role("alert").get_by_text("The server has stopped. Run the same command again").wait_for()
         assert len(answers_in(output)) == 50
         with label_command(*command) as second:
             # Its page does not know this browser yet.
-            page.get_by_role("alert").get_by_text("Open the address that it prints now").wait_for()
+            page.get_by_role("alert").get_by_text("Open the address that it printed this time").wait_for()
             assert page.context.request.get(second.address).ok  # in another tab, say
             page.get_by_text("The server is back.").wait_for()
             page.wait_for_selector(READY)
             assert page.get_by_role("alert").text_content() == ""
             label_by_keys(page, 50)
-            page.get_by_role("heading", name="No text is left").wait_for()
+            page.get_by_role("heading", name="No texts left").wait_for()
             page.get_by_role("button", name="Finish").click()
             page.get_by_role("heading", name="Finished").wait_for()
             said = page.locator("#over-said").inner_text()
-            assert said.startswith(f"Wrote {output} (100 rows)\nTo train, run embedclf train {output}\n")
+            assert said.startswith(f"Wrote {output} (100 rows)\nTrain with: embedclf train {output}\n")
             code, told = second.end()
             assert code == 0
             assert told == f"{said.partition(chr(10) * 2)[0]}\n"  # no line about each request
@@ -154,16 +154,16 @@ class TestAtWork:
             page.keyboard.press("Enter")
             press(page, "3")
             assert page.get_by_text("✓ refund").is_visible()
-            assert not page.get_by_label("Note, kept with the answer").is_visible()
+            assert not page.get_by_label("Note, saved with the answer").is_visible()
             press(page, "ArrowRight")
             assert page.get_by_text("Skipped.").is_visible()
             assert "1 of 9 labelled · 1 skipped" in page.locator("header").text_content()
             press(page, "ArrowLeft", "Control+z")
             assert text_on(page).endswith("#0")
-            assert page.get_by_text("Took back refund.").is_visible()
-            assert page.get_by_label("Note, kept with the answer").input_value() == "3 late, see #7"
+            assert page.get_by_text("Undone: refund.").is_visible()
+            assert page.get_by_label("Note, saved with the answer").input_value() == "3 late, see #7"
             press(page, "ArrowLeft")
-            assert page.get_by_text("There is no answer of this window to take back.").is_visible()
+            assert page.get_by_text("There is nothing to undo.").is_visible()
             press(page, "1")
         kept = [one for one in answers_in(output) if "undone" not in one]
         assert [(one["labels"], one.get("note", "")) for one in kept] == [
@@ -182,15 +182,15 @@ class TestAtWork:
             page.keyboard.type("uber")
             press(page, "Enter")
             page.keyboard.type("refnud")
-            assert "No label is called refnud. Enter takes refund" in page.locator("#hint").text_content()
+            assert "There is no label refnud. Enter chooses refund" in page.locator("#hint").text_content()
             press(page, "Enter")
             page.keyboard.type("Refund")
-            assert "Refund is spelt nearly like refund" in page.locator("#hint").text_content()
+            assert "Refund is spelt almost like refund" in page.locator("#hint").text_content()
             press(page, "Shift+Enter")
             page.keyboard.type("x2")  # the digit is part of it
             press(page, "Enter")
             page.keyboard.type("quite new")
-            assert page.locator("#hint").text_content() == "Enter makes the new label quite new."
+            assert page.locator("#hint").text_content() == "Enter creates the label quite new."
             press(page, "Enter")
             page.keyboard.type("new")
             assert names_on(page) == ["quite new", "new label new"]
@@ -211,9 +211,9 @@ class TestAtWork:
             assert page.get_by_role("button", name="2: password").get_attribute("aria-pressed") == "false"
             page.keyboard.type("odd")
             press(page, "Enter")
-            assert page.get_by_role("button", name="Go on with 3 labels").is_visible()
+            assert page.get_by_role("button", name="Save 3 labels").is_visible()
             press(page, "Enter", "Enter")
-            assert "Press Enter once more if the text has no label" in page.locator("#hint").text_content()
+            assert "Press Enter again if the text has none" in page.locator("#hint").text_content()
             press(page, "Enter", "ArrowLeft", "ArrowLeft")
             pressed = page.locator("#labels [aria-pressed=true]").all()
             assert [one.get_attribute("aria-label").partition(": ")[2] for one in pressed] == [
@@ -250,7 +250,7 @@ class TestAtWork:
             press(page, "1")
             press(other, "2")
             said = other.locator("#said").text_content()
-            assert said == "Another window has labelled this text delivery in the meantime; yours was not kept."
+            assert said == "Another window has already labelled this text delivery; your answer was not saved."
             assert not text_on(other).endswith("#0")
         assert [one["labels"] for one in answers_in(output)] == [["delivery"]]
 
@@ -294,7 +294,7 @@ class TestProgress:
                 assert page.locator("#apart").is_visible() == (number % 4 == 2)
             beside = page.get_by_role("complementary", name="Progress")
             said = beside.inner_text()
-            assert "90.0\u00a0%\n80.0 to 95.0\u00a0% (95\u00a0%), measured out of fold on 20 labelled texts" in re.sub(
+            assert "90.0\u00a0%\n80.0 to 95.0\u00a0% (95\u00a0%), out of fold on 20 labelled texts" in re.sub(
                 r"\n+", "\n", said
             )
             assert "The last 10 labels changed the accuracy by +0.4 points (−1.1 to +1.9)." in said

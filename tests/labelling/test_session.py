@@ -108,7 +108,7 @@ def test_two_windows_do_not_overwrite_each_other():
     with opened() as session:
         shown = session.ask("a")
         session.answer("b", shown.row, ("refund",), revision=0)
-        with pytest.raises(AnsweredElsewhereError, match="another window has answered") as raised:
+        with pytest.raises(AnsweredElsewhereError, match="another window has already answered") as raised:
             session.answer("a", shown.row, ("delivery",), revision=shown.revision)
         assert raised.value.question.labels == ("refund",)
         assert labels_of(session)[0] == ("refund",)
@@ -221,8 +221,8 @@ def test_a_skipped_text_keeps_the_label_of_the_file():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ((), "a text has one label here"),
-        (("a", "b"), "a text has one label here"),
+        ((), "a text must have exactly one label"),
+        (("a", "b"), "a text must have exactly one label"),
         ((" ",), "the label is empty"),
         (("\ud800",), "half a character"),
         ("ab", "list of strings"),

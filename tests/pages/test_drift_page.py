@@ -61,7 +61,7 @@ def test_the_verdict_comes_first(opened: Any):
     titles = page.locator("h2").all_text_contents()
     assert titles[0] == "Groups"
     assert titles[-2:] == ["Answers of the classifier", "Predicted labels"]
-    assert "New texts most unlike the old ones" in titles
+    assert "New texts least like the old ones" in titles
     assert HOSTILE in page.locator("section").first.text_content()
 
 

@@ -117,7 +117,7 @@ def test_a_packed_output_is_gone_on_with(cli: Cli, model: Path, kind: str):
     assert beside() == [out]
     cli("predict", "-m", model, "--input", "in.csv", "--output", f"whole.{kind}")
     if kind == "xlsx":
-        sheets = [openpyxl.load_workbook(name, read_only=True).active for name in (out, "whole.xlsx")]
+        sheets = [openpyxl.load_workbook(name).active for name in (out, "whole.xlsx")]
         assert list(sheets[0].values) == list(sheets[1].values)
     else:
         assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()

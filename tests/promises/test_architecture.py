@@ -163,11 +163,13 @@ Train:
 
 Measure:
   evaluate        Evaluate a classifier on labelled texts.
+  diff            Compare two classifiers on the same labelled texts.
 
 Use:
   info            Describe a trained classifier.
   predict         Predict the labels of texts.
   serve           Serve a classifier over HTTP.
+  drift           Find out whether texts have changed.
 
 Set up:
   embedders       List known embedding models and their prices.

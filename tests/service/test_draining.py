@@ -104,3 +104,17 @@ def test_a_client_that_does_nothing_does_not_delay_the_end(model: Path, started:
             assert opened.recv(1) == b""
         assert served.end()[0] == 0
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.slow
+def test_pressing_ctrl_c_twice_ends_it_at_once_and_in_silence(model: Path):
+    """A client that has begun to ask is not waited for then, and no traceback is shown."""
+    with Process("-m", model) as served, socket.create_connection(served.address, timeout=PATIENCE) as opened:
+        opened.sendall(b"GET /hea")
+        assert ask(served.client, TEXT).status_code == 200
+        served.signal(signal.SIGINT)
+        wait_for_draining(served.client)
+        served.signal(signal.SIGINT)
+        code, _, said = served.end()
+    assert code == 0
+    assert "Warning" not in said

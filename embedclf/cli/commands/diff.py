@@ -39,7 +39,7 @@ _REST = "Write all of them with -o FILE, or show them with --report FILE."
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows with another answer to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
+    help="Write the rows whose answer differs to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @margin_option
 @summary_option
@@ -62,9 +62,9 @@ def command(
 ) -> None:
     """Compare the classifiers OLD and NEW on FILE, and say which is better.
 
-    FILE is a file of labelled texts that neither was trained on. Both answer the same rows, so that differences are
-    paired. The verdict is better, worse, no difference that matters (the whole 95 % interval is within --margin), or
-    cannot tell with so few rows.
+    FILE has labelled texts that neither was trained on. Both classify the same rows, so differences are paired. The
+    verdict is better, worse, no difference that matters (the whole 95 % interval is within --margin), or cannot tell
+    with so few rows.
     """
     from embedclf.classifier.label_files import read_costs
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in

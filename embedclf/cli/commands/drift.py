@@ -30,19 +30,19 @@ _ADDED: dict[str, type] = {"newness": float, "group": str}
     ],
 )
 @click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
-@click.option("--against", metavar="FILE", required=True, help="The old texts, such as those of a training.")
+@click.option("--against", metavar="FILE", required=True, help="The old texts, such as those a model was trained on.")
 @click.option(
     "-m",
     "--model",
     metavar="FILE",
     shell_complete=completers.models,
-    help="Also compare what this model answers; its embedder makes the vectors.",
+    help="Also compare the answers of this model; its embedder is used.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows with how new each is, and its group, to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
+    help="Write the rows with the newness and the group of each to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @report_option
 @page_options
@@ -61,10 +61,10 @@ def command(
 ) -> None:
     """Find out whether the texts of FILE differ from older ones.
 
-    A classifier learns to tell new texts from old ones; if it cannot, the texts have not changed. A second test finds
-    kinds of text that are more, or fewer, than before, even if few texts are of them. Files that are divided at random
-    are called changed in at most 5 % of cases. Several files with the same columns are compared as one. The exit code
-    is 0, whatever is found.
+    A classifier learns to tell new texts from old ones; if it cannot, they have not changed as a whole. A second test
+    finds kinds of text that have become more or less common, even rare ones. Random halves of a file are called changed
+    at most 5 % of the time. Several files with the same columns are compared as one. The exit code is 0 whatever the
+    verdict.
     """
     from pathlib import Path
 

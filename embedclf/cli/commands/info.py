@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("model", metavar="[MODEL]", required=False, shell_complete=completers.models)
-@click.option("--card", metavar="FILE", help="Write a model card in Markdown, as on Hugging Face; - is stdout.")
+@click.option("--card", metavar="FILE", help="Write a model card in Markdown for Hugging Face; - is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(model: str | None, card: str | None, as_json: bool) -> None:
     """Describe MODEL: its classes, embedder and features, how good it is, and how to use it.
 
-    Without MODEL, it is the one that predict uses. Neither the embedder nor a key is needed.
+    Without MODEL, describe the one that predict would use. Neither the embedder nor a key is needed.
     """
     from embedclf.cli.models import find_model
 

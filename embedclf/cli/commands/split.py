@@ -38,7 +38,7 @@ _MOST_LABELS = 5
     type=Share(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the rows to test on.",
+    help="Share of the rows to put in the test file.",
 )
 @click.option("--train-output", metavar="FILE", help="Where to write the training rows.  [default: FILE_train]")
 @click.option("--test-output", metavar="FILE", help="Where to write the test rows.  [default: FILE_test]")
@@ -60,16 +60,18 @@ def command(
 ) -> None:
     """Split FILE, such as tickets.csv, into tickets_train.csv and tickets_test.csv.
 
-    Each label has about the same share of both. Equal texts and near-duplicates go to one side, so that no test row is
-    almost known from training. They are found by their spelling; no embedder is needed. Rows are copied as they are,
-    with all columns, in their order. The same file and seed are always split alike.
+    Each label has about the same share in both. Duplicates and near-duplicates stay on the same side, so no test row
+    nearly repeats a training row; they are found by spelling, without an embedder. Rows are copied unchanged, with all
+    columns, in their order. The same file and seed always give the same split.
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.quality.splitting import divided_rows
 
     given = {"train": train_output, "test": test_output}
     if dataset == "-" and None in given.values():
-        raise click.UsageError("Standard input has no name to go by: use --train-output and --test-output.")
+        raise click.UsageError(
+            "Standard input has no name to derive the outputs from: use --train-output and --test-output."
+        )
     outputs = {side: path or _beside(dataset, side) for side, path in given.items()}
     check_places({"the dataset": dataset}, {f"--{side}-output": path for side, path in outputs.items()})
     for side, path in outputs.items():
@@ -106,7 +108,7 @@ def command(
 
 
 def _beside(dataset: str, side: str) -> str:
-    """Return the default name of an output: that of the file, with the side at its end."""
+    """Return the default name of an output: the name of the file, followed by the side."""
     from embedclf.data.formats import data_stem
 
     path, stem = Path(dataset), data_stem(dataset)
@@ -153,7 +155,8 @@ def _say_rest(divided: "Divided") -> None:
     if divided.n_groups:
         groups = counted(divided.n_groups, "group")
         echo(
-            f"{counted(divided.n_kept_together, 'row')} in {groups} of equal texts or near-duplicates stay on one side."
+            f"{counted(divided.n_kept_together, 'row')} in {groups} of duplicates and near-duplicates stay on the same "
+            "side."
         )
     if missing := divided.not_tested:
         named = [f"{shown_label(name)} ({counted(n, 'row')})" for name, n in list(missing.items())[:_MOST_LABELS]]
