@@ -5,7 +5,6 @@ what the model file says or what holds for all classifiers: nothing about the te
 """
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from embedclf.formatting import counted, shown_interval, shown_share, to_json
 from embedclf.printing.described import (
     ModelFile,
     accuracy_interval,
+    command_lines,
     facts,
     kind,
     label_counts,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Characters that mark something, and those by which an address becomes a link.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~$&@]|(?<=:)/|(?<=:/)/|(?<=www)\.)")
 _FEW_ROWS = 30
+_BUILT_IN = ("aimlapi", "wordllama")
 
 
 def markdown_card(file: ModelFile) -> str:
@@ -55,7 +56,7 @@ def markdown_card(file: ModelFile) -> str:
         "\n".join(f"- {line}" for line in _limitations(file)),
         "## How to use it",
         "```python\n" + "\n".join(python_lines(file)) + "\n```",
-        f'```sh\npip install embedclf\nembedclf predict "a text" -m {shlex.quote(file.path)}\n```',
+        "```sh\n" + "\n".join(_shell_lines(file)) + "\n```",
         *map(escaped, needs(file)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -81,6 +82,17 @@ def _metadata(file: ModelFile, name: str) -> str:
         for kind_of, called, value in metrics:
             lines += [f"    - type: {kind_of}", f"      name: {called}", f"      value: {value:.4f}"]
     return "\n".join([*lines, "---"])
+
+
+def _shell_lines(file: ModelFile) -> list[str]:
+    """Return how to install what the classifier needs, and how to use it, unless that needs Python."""
+    spec = file.card.embedder
+    if not file.model.uses_vectors or spec.provider in _BUILT_IN:
+        return ["pip install embedclf", command_lines(file)[0]]
+    if spec.provider == "external":
+        return ["pip install embedclf"]
+    extra = "fastembed" if spec.provider == "fastembed" else "langchain"
+    return [f"pip install 'embedclf[{extra}]'", command_lines(file)[0]]
 
 
 def _abstains(file: ModelFile) -> str:

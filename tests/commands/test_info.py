@@ -106,6 +106,33 @@ def test_an_embedder_of_a_third_party_is_to_be_passed(cli: Cli):
     lines = cli("info", "own.safetensors").stdout.splitlines()
     assert '  classifier = embedclf.load("own.safetensors", embedder=…)' in lines
     assert lines[-1] == ("It was trained with an embedder object, so it can only be used from Python.")
+    assert "embedclf predict" not in cli("info", "own.safetensors", "--card", "-").stdout
+
+
+@pytest.mark.parametrize(
+    ("provider", "lines"),
+    [
+        ("fastembed", ["pip install 'embedclf[fastembed]'", 'embedclf predict "a text" -m m.safetensors']),
+        (
+            "ollama",
+            ["pip install 'embedclf[langchain]'", 'embedclf predict "a text" -m m.safetensors --embedder ollama:Own'],
+        ),
+    ],
+)
+def test_the_card_names_the_extra_of_the_embedder(cli: Cli, provider: str, lines: list[str]):
+    """And the option, where the file cannot open the embedder alone."""
+
+    class Own(embedclf.Embedder):
+        spec = embedclf.EmbedderSpec(provider, "Own", 2)
+
+        def embed(self, texts):
+            import numpy as np
+
+            return np.tile(np.float32([[0.6, 0.8]]), (len(texts), 1))
+
+    embedclf.train(TEXTS, LABELS, embedder=Own(), **QUICK).save("m.safetensors")
+    card = cli("info", "m.safetensors", "--card", "-").stdout
+    assert card.partition("```sh\n")[2].splitlines()[:2] == lines
 
 
 def test_many_classes_are_cut(cli: Cli):
