@@ -1,6 +1,7 @@
 """Audit labels with cleanlab's Datalab, using out-of-fold probabilities and embeddings from embedclf.
 
-python examples/with_cleanlab.py datasets/support_tickets.csv
+    pip install embedclf 'cleanlab[datalab]'
+    python examples/with_cleanlab.py datasets/support_tickets.csv
 
 `embedclf check` finds label errors with cleanlab, too. Datalab has more checks, such as for underperforming groups.
 """

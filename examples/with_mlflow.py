@@ -1,6 +1,7 @@
 """Save a classifier as an MLflow pyfunc model, which contains the model file and this script, and no pickle.
 
-python examples/with_mlflow.py models/example.safetensors tickets_mlflow
+    pip install embedclf mlflow
+    python examples/with_mlflow.py models/example.safetensors tickets_mlflow
 
 `mlflow.pyfunc.log_model` takes the same arguments in a run. To load the model, MLflow runs this file again.
 """

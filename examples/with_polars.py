@@ -1,5 +1,6 @@
 """Train, measure, and predict with Polars frames.
 
+pip install embedclf polars
 python examples/with_polars.py datasets/support_tickets.csv datasets/support_tickets_test.csv
 """
 

@@ -1,5 +1,6 @@
 """Report on a classifier with skore: its metrics beside those of TF-IDF, on the same held-out rows.
 
+pip install embedclf skore
 python examples/with_skore.py datasets/product_reviews.csv
 """
 

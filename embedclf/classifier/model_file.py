@@ -180,7 +180,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        advice = meant(Path(path)) or "; train one with embedclf train"
+        advice = meant(Path(path), ".safetensors") or "; train one with embedclf train"
         raise ModelFileError(f"model not found: {name}{advice}", path=name) from None
     except IsADirectoryError:
         raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None

@@ -211,7 +211,7 @@ class Command(_WithExamples):
             if (param.metavar or "").strip("[].") == "FILE" and param.type is click.STRING:
                 param.type = _FileName()
             elif type(param.type) is click.Choice:
-                param.type = _Choice(param.type.choices, param.type.case_sensitive)
+                param.type = Choice(param.type.choices, param.type.case_sensitive)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by group."""
@@ -234,7 +234,7 @@ class _FileName(click.types.StringParamType):
         return completers.files(ctx, param, incomplete)
 
 
-class _Choice(click.Choice[Any]):
+class Choice(click.Choice[Any]):
     """One of some values; a suggestion is made for one that is mistyped."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:

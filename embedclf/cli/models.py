@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
 from embedclf.data.atomic_file import AtomicFile
-from embedclf.data.plain_file import read_plain
+from embedclf.data.plain_file import meant, read_plain
 from embedclf.errors import EmbedclfError, ModelFileError, OutputError
 from embedclf.formatting import counted
 
@@ -20,6 +20,7 @@ FOLDER = Path("models")
 LATEST = FOLDER / ".latest"
 _MOST_BYTES_OF_A_PATH = 2**16
 _MOST_LABELS = 5
+_EXTENSION = ".safetensors"
 
 
 def remember_latest(path: Path) -> None:
@@ -88,12 +89,23 @@ def find_model(given: str | None) -> str:
     Raises
     ------
     EmbedclfError
-        If none was given and there is no model, or more than one.
+        If none was given and there is no model, or more than one; or if there is no such file, but one in the folder of
+        models that may be meant.
     """
     if given is None:
         given, reason = _find()
         echo(f"Model: {given} ({reason})", err=True)
+    elif advice := _meant_in_folder(given):
+        raise EmbedclfError(f"model not found: {given}{advice}")
     return given
+
+
+def _meant_in_folder(given: str) -> str:
+    """Return which file in the folder of models may be meant by a name without a folder; empty if none is."""
+    path = Path(given)
+    if path.name != given or path.exists() or meant(path, _EXTENSION):
+        return ""
+    return meant(FOLDER / given, _EXTENSION)
 
 
 def _find() -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from embedclf.cli import completers
-from embedclf.cli.help import Option
+from embedclf.cli.help import Choice, Option
 from embedclf.cli.options import collected
 from embedclf.embedding.tasks import TASKS, task_named
 from embedclf.errors import EmbedderError
@@ -58,7 +58,7 @@ class EmbeddingOptions:
         return [f"--{name}" for name, value in self.asked.items() if value is not None]
 
 
-class TaskName(click.Choice[str]):
+class TaskName(Choice):
     """A task, also by Google's own name for it."""
 
     def __init__(self) -> None:

@@ -109,7 +109,9 @@ class LabelStudioRows(Source):
         return self._source.share_read
 
     def header_problem(self) -> str | None:
-        """Return what is wrong with the names of the columns as a whole; None if nothing."""
+        """Return that no labels are in the export, or what is wrong with the names of the columns; None if nothing."""
+        if not self._questions and self.reading.labels in ("needed", "alone"):
+            return "a Label Studio export in which no text has a choice; taxonomies, spans and ratings are not read"
         return self._source.header_problem()
 
     def __iter__(self) -> Iterator[SourceRecord]:

@@ -1,10 +1,13 @@
 """Reading workbooks of Excel."""
 
+from embedclf.data.columns import candidates
 from embedclf.data.excel_sheet import Sheet
-from embedclf.data.headers import looks_like_row
+from embedclf.data.headers import is_doubtful, looks_like_row
 from embedclf.data.open_file import OpenFile
 from embedclf.data.reading import Reading
 from embedclf.data.table_source import NO_HEADER, TableSource
+
+_MOST_SHOWN = 40
 
 
 class ExcelSource(TableSource):
@@ -23,9 +26,8 @@ class ExcelSource(TableSource):
 
     def __init__(self, file: OpenFile, reading: Reading) -> None:
         super().__init__(file, reading)
-        self._sheet = Sheet(file)
-        if self._sheet.note:
-            self.notes.append(self._sheet.note)
+        self._sheet = Sheet(file, self._is_header if reading.header else None)
+        self.notes += self._sheet.notes
         first = self._sheet.first
         self.header_line = first.line
         self._records = iter(self._sheet)
@@ -42,6 +44,27 @@ class ExcelSource(TableSource):
         return self._sheet.share_read
 
     def header_problem(self) -> str | None:
-        """Return that the first row looks like a row rather than like a header; None if it does not."""
-        others = [one.fields for one in self._sheet.head]
-        return NO_HEADER if self.has_header and looks_like_row(self._sheet.first.fields, others) else None
+        """Return that the first row looks like a title or a row, rather than like a header; None if it does not."""
+        if not self.has_header:
+            return None
+        first, others = self._sheet.first.fields, [one.fields for one in self._sheet.head]
+        names = [name for name in first if name]
+        if len(names) == 1 and any(sum(map(bool, fields)) > 1 for fields in others):
+            return (
+                f"the first row has only {names[0][:_MOST_SHOWN]!r}. If the header is below it, name its columns with "
+                "--text-column and --label-column, or delete the rows above it"
+            )
+        return NO_HEADER if looks_like_row(first, others) else None
+
+    def _is_header(self, names: list[str]) -> bool:
+        """Return whether a row has the names of the columns of texts and, if they are needed, of labels."""
+        reading = self.reading
+        if is_doubtful(names) or not reading.has_texts(names):
+            return False
+        if reading.labels not in ("needed", "alone"):
+            return True
+        if asked := reading.label_columns or (reading.label_column and (reading.label_column,)):
+            return not set(names).isdisjoint(asked)
+        return bool(candidates(names, "label", reading.usual.label)) or not set(names).isdisjoint(
+            reading.usual_label_columns
+        )

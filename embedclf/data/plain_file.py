@@ -70,8 +70,11 @@ def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
         return file.read()
 
 
-def meant(path: Path) -> str:
-    """Return what may have been meant by a file that is not there: an address, or a similar name; empty if nothing."""
+def meant(path: Path, extension: str = "") -> str:
+    """Return what may have been meant by a file that is not there; empty if nothing.
+
+    That is an address, or a file beside it with a similar name, which may lack its extension.
+    """
     from difflib import get_close_matches
 
     if (address := _ADDRESS.match(str(path))) is not None:
@@ -79,8 +82,10 @@ def meant(path: Path) -> str:
         command = f": curl -LO {shlex.quote(url)}" if address[1].startswith("http") else ""
         return f". URLs are not read; download the file{command}"
     try:
-        names = [entry.name for entry in os.scandir(path.parent) if not entry.name.startswith(".") and entry.is_file()]
+        files = [entry.name for entry in os.scandir(path.parent) if not entry.name.startswith(".") and entry.is_file()]
     except (OSError, ValueError):
         return ""
-    found = get_close_matches(path.name, names, 1, cutoff=0.8)
-    return f". Did you mean {shlex.quote(str(path.with_name(found[0])))}?" if found else ""
+    names = [name for name in files if name.endswith(extension)]
+    by_name = {name.partition(".")[0]: name for name in sorted(names, reverse=True)} | {name: name for name in names}
+    found = get_close_matches(path.name, by_name, 1, cutoff=0.8)
+    return f". Did you mean {shlex.quote(str(path.with_name(by_name[found[0]])))}?" if found else ""

@@ -235,6 +235,7 @@ def _meant(name: str) -> str | None:
     from difflib import get_close_matches
 
     known = {model: f"aimlapi:{model}" for model in CATALOGUE} | {"openai": "aimlapi:text-embedding-3-small"}
+    known |= {"aimlapi": "aimlapi:text-embedding-3-small"}
     known |= {"wordllama": "wordllama", WORDS: WORDS}
     found = get_close_matches(name, known, n=1, cutoff=0.8)
     return known[found[0]] if found else None

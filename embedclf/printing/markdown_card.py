@@ -5,7 +5,6 @@ what the model file says or what holds for all classifiers: nothing about the te
 """
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from embedclf.formatting import counted, shown_interval, shown_share, to_json
 from embedclf.printing.described import (
     ModelFile,
     accuracy_interval,
+    command_lines,
     facts,
     kind,
     label_counts,
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 # Characters that mark something, and those by which an address becomes a link.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~$&@]|(?<=:)/|(?<=:/)/|(?<=www)\.)")
 _FEW_ROWS = 30
+_BUILT_IN = ("aimlapi", "wordllama")
 
 
 def markdown_card(file: ModelFile) -> str:
     """Return the model card of a model file."""
     card = file.card
     name = Path(file.path).stem
+    file = file._replace(path=Path(file.path).name)  # the reader has it somewhere else
     parts = [
         _metadata(file, name),
         f"# {escaped(name)}",
@@ -54,7 +56,7 @@ def markdown_card(file: ModelFile) -> str:
         "\n".join(f"- {line}" for line in _limitations(file)),
         "## How to use it",
         "```python\n" + "\n".join(python_lines(file)) + "\n```",
-        f'```sh\npip install embedclf\nembedclf predict "a text" -m {shlex.quote(file.path)}\n```',
+        "```sh\n" + "\n".join(_shell_lines(file)) + "\n```",
         *map(escaped, needs(file)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -82,6 +84,17 @@ def _metadata(file: ModelFile, name: str) -> str:
     return "\n".join([*lines, "---"])
 
 
+def _shell_lines(file: ModelFile) -> list[str]:
+    """Return how to install what the classifier needs, and how to use it, unless that needs Python."""
+    spec = file.card.embedder
+    if not file.model.uses_vectors or spec.provider in _BUILT_IN:
+        return ["pip install embedclf", command_lines(file)[0]]
+    if spec.provider == "external":
+        return ["pip install embedclf"]
+    extra = "fastembed" if spec.provider == "fastembed" else "langchain"
+    return [f"pip install 'embedclf[{extra}]'", command_lines(file)[0]]
+
+
 def _abstains(file: ModelFile) -> str:
     if (labels := facts(file).get("labels")) is not None:
         return f"Labels are given by their probability: {escaped(labels)}."
@@ -103,7 +116,7 @@ def _evaluation(card: "ModelCard") -> list[str]:
     lines = [f"- {escaped(plain(line).strip())}" for line in held_out_test_lines(card)]
     if interval := accuracy_interval(held_out):
         of = "exact match" if card.multilabel is not None else "accuracy"
-        lines.append(f"- 95 % interval of the {of}: {escaped(shown_interval(interval))}")
+        lines.append(f"- 95 % interval of the {of}: {shown_interval(interval)}, if no two rows are the same text")
     return ["\n".join(lines)]
 
 
@@ -117,7 +130,8 @@ def _limitations(file: ModelFile) -> list[str]:
             f"Measured on {counted(card.held_out.n_examples, 'row')} from the same source as the training rows, and on "
             "no others."
         )
-        found.append(f"Of these rows, {shown_share(1 - card.held_out.accuracy)} did not get the right answer.")
+        answer = "exactly the right labels" if card.multilabel is not None else "the right label"
+        found.append(f"Of these rows, {shown_share(1 - card.held_out.accuracy)} did not get {answer}.")
     counts = label_counts(card) or {}
     if few := sum(n < _FEW_ROWS for name, n in counts.items() if name in file.model.classes):
         found.append(f"{counted(few, 'label')} with fewer than {_FEW_ROWS} training rows.")

@@ -17,9 +17,11 @@ from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
 
 # A typo changes the tokens, and so moves the vector of a short text far away; short texts are compared by spelling as
 # well. In a long text a typo matters little, and comparing spellings would take long.
-_SAME_LETTERS = 0.85
+SAME_LETTERS = 0.85
+"""Dice's coefficient of letter pairs from which on two texts are near-duplicates."""
+MOST_LETTERS = 500
+"""The length of a text in characters up to which its letter pairs tell."""
 _LEAST_ALIKE = 0.5
-_MOST_LETTERS = 500
 _NO_LETTERS = re.compile(r"[\W_]+")
 _BLOCK = 512
 
@@ -128,7 +130,7 @@ def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Nearest) -> l
             pairs.append((one, other, _by_cosine(other, similarity)))
             continue
         same = _same_letters(letters(one), of_others(other))
-        if same >= _SAME_LETTERS:
+        if same >= SAME_LETTERS:
             pairs.append((one, other, _Pair(same, other, f"spelling {100 * same:.0f} % similar")))
     return pairs
 
@@ -150,7 +152,7 @@ class _Letters(NamedTuple):
 def _letters_of(texts: Sequence[str]) -> Callable[[int], _Letters | None]:
     @cache
     def letters(place: int) -> _Letters | None:
-        if len(texts[place]) > _MOST_LETTERS:
+        if len(texts[place]) > MOST_LETTERS:
             return None
         padded = f" {_NO_LETTERS.sub(' ', _folded(texts[place])).strip()} "
         counts = Counter(padded[start : start + 2] for start in range(len(padded) - 1))
@@ -164,7 +166,7 @@ def _same_letters(one: _Letters | None, other: _Letters | None) -> float:
     if one is None or other is None:
         return 0.0
     total = one.total + other.total
-    if 2 * min(one.total, other.total) < _SAME_LETTERS * total:
+    if 2 * min(one.total, other.total) < SAME_LETTERS * total:
         return 0.0
     if len(one.counts) > len(other.counts):
         one, other = other, one

@@ -11,7 +11,7 @@ from embedclf.data_frames import DataFrame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.formatting import counted
-from embedclf.quality.near_equal import near_equal_groups
+from embedclf.quality.spelling_groups import spelling_groups
 from embedclf.training.checks import rarest_labels
 from embedclf.training.splits import divide
 from embedclf.validation import check_whole
@@ -91,7 +91,7 @@ def divided_rows(texts: Sequence[str], labels: Labels, *, test: float, seed: int
         what = "labels" if len(texts) > 1 else f"texts ({counted(len(texts), 'text')})"
         raise TrainingError(f"too few {what} to divide: there must be at least two texts, and a label")
     y = _classes(labels, names)
-    groups = near_equal_groups(texts)
+    groups = spelling_groups(texts)
     is_test = divide(y, groups, test, seed=seed)
     if not is_test.any():
         raise TrainingError(

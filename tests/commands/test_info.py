@@ -106,6 +106,33 @@ def test_an_embedder_of_a_third_party_is_to_be_passed(cli: Cli):
     lines = cli("info", "own.safetensors").stdout.splitlines()
     assert '  classifier = embedclf.load("own.safetensors", embedder=…)' in lines
     assert lines[-1] == ("It was trained with an embedder object, so it can only be used from Python.")
+    assert "embedclf predict" not in cli("info", "own.safetensors", "--card", "-").stdout
+
+
+@pytest.mark.parametrize(
+    ("provider", "lines"),
+    [
+        ("fastembed", ["pip install 'embedclf[fastembed]'", 'embedclf predict "a text" -m m.safetensors']),
+        (
+            "ollama",
+            ["pip install 'embedclf[langchain]'", 'embedclf predict "a text" -m m.safetensors --embedder ollama:Own'],
+        ),
+    ],
+)
+def test_the_card_names_the_extra_of_the_embedder(cli: Cli, provider: str, lines: list[str]):
+    """And the option, where the file cannot open the embedder alone."""
+
+    class Own(embedclf.Embedder):
+        spec = embedclf.EmbedderSpec(provider, "Own", 2)
+
+        def embed(self, texts):
+            import numpy as np
+
+            return np.tile(np.float32([[0.6, 0.8]]), (len(texts), 1))
+
+    embedclf.train(TEXTS, LABELS, embedder=Own(), **QUICK).save("m.safetensors")
+    card = cli("info", "m.safetensors", "--card", "-").stdout
+    assert card.partition("```sh\n")[2].splitlines()[:2] == lines
 
 
 def test_many_classes_are_cut(cli: Cli):
@@ -142,6 +169,15 @@ def test_the_model_card_has_metadata_and_every_section(cli: Cli, words: Path):
     ]
     assert "| delivery | 10 |" in body
     assert not any(one in text for one in TEXTS)
+
+
+def test_the_card_is_for_a_reader_elsewhere(cli: Cli, words: Path):
+    """It has no path of this machine, and says of the interval what the command says."""
+    card = cli("info", words.resolve(), "--card", "-").stdout
+    assert str(Path.cwd()) not in card
+    assert 'embedclf predict "a text" -m words.safetensors' in card
+    assert 'embedclf.load("words.safetensors")' in card
+    assert card.count(", if no two rows are the same text") == 1
 
 
 def test_the_card_is_taken_by_hugging_face(cli: Cli, words: Path):

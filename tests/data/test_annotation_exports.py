@@ -184,6 +184,16 @@ def test_doccano(cli: Cli, column: str):
     assert labelled("all.csv", Reading(label_separator="#"))[0] == (2, "Where is my parcel?", "delivery#x")
 
 
+def test_labels_that_are_no_choices(cli: Cli):
+    """A taxonomy, for instance: the error says what the file is."""
+    answer = {"from_name": "t", "to_name": "text", "type": "taxonomy", "value": {"taxonomy": [["a", "b"]]}}
+    Path("t.json").write_text(json.dumps([task(1, {"text": "a"}, {"id": 1, "result": [answer]})]))
+    assert cli("train", "t.json").stderr == (
+        "Error: t.json:1: a Label Studio export in which no text has a choice; taxonomies, spans and ratings are not "
+        "read\n"
+    )
+
+
 def test_what_only_looks_so(cli: Cli):
     """A table that has columns of these names, and no more of an export, is read as a table."""
     Path("x.csv").write_text("id,text,label,annotator\n1,one,a,me\n2,two,b,you\n")

@@ -13,6 +13,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICKLY, TEXTS
+from embedclf.data.columns import Columns
 from embedclf.data.excel_cells import as_cell, cell_as_text
 from embedclf.data.reader import CorpusReader
 from embedclf.data.reading import Reading
@@ -114,6 +115,32 @@ def test_the_first_visible_sheet_with_rows_is_read(caplog: pytest.LogCaptureFixt
     book.save("x.xlsx")
     assert read("x.xlsx")[1] == [{"text": "yes"}]
     assert "x.xlsx: sheet 'Data' read, not 'Empty', 'Hidden', 'More'" in caplog.text
+
+
+def test_rows_above_the_header_are_left_out(cli: Cli):
+    """As people put a title over a table; which row it is, is said, and messages still name rows by their numbers."""
+    rows = [("Customer review",), ("by", "Jo"), (), ("Message", "Team"), *zip(TEXTS, LABELS, strict=True), ("x",)]
+    title = workbook("x.xlsx", Sheet1=rows)
+    result = cli("train", title, "--label-column", "Team")
+    assert "x.xlsx: header in row 4, below 'Customer review', texts in 'Message'\n" in result.stderr
+    assert "  x.xlsx:35: the label is empty\n" in result.stderr
+    assert read(title)[1][0] == {"Message": TEXTS[0], "Team": LABELS[0]}
+    other = workbook("y.xlsx", Sheet1=[("Report",), ("Anfrage", "Team"), ("a", "b")])
+    assert cli("train", other).stderr == (
+        "Error: y.xlsx:1: the first row has only 'Report'. If the header is below it, name its columns with "
+        "--text-column and --label-column, or delete the rows above it\n"
+    )
+    assert read(other, Reading(text_column="Anfrage", labels="none"))[1] == [{"Anfrage": "a", "Team": "b"}]
+
+
+def test_a_sheet_of_remarks_is_passed_over(caplog: pytest.LogCaptureFixture):
+    """If another has the columns that are looked for; a row of values is no header."""
+    book = workbook("x.xlsx", Notes=[("Read me",), ("text",)], Data=[("text", "label"), ("a", "x")])
+    assert read(book, Reading())[1] == [{"text": "a", "label": "x"}]
+    assert "x.xlsx: sheet 'Data' read, not 'Notes'" in caplog.text
+    numbers = workbook("y.xlsx", Sheet1=[("Anfrage", "n"), ("a", 2), ("b", 2)])
+    remembered = Reading(usual=Columns("2", "1"), labels="none")
+    assert len(read(numbers, remembered)[1]) == 3
 
 
 def test_rows_that_are_wrong_are_named_by_their_numbers(cli: Cli):
