@@ -8,7 +8,7 @@ from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WARNING, Line, Piece,
 from embedclf.printing.tables import in_one_line, percent, place_of, shortened, shown_label, shown_word, table
 
 if TYPE_CHECKING:
-    from embedclf.exploration.answer_shift import AnswerShift, Shift
+    from embedclf.exploration.changed_answers import ChangedAnswers, Shift
     from embedclf.exploration.changed_groups import ChangedGroup
     from embedclf.exploration.drift_result import Drift
     from embedclf.printing.tables import Places
@@ -143,7 +143,7 @@ def shift_cells(one: "Shift") -> list[str]:
     ]
 
 
-def figures_of(answers: "AnswerShift") -> "dict[str, Shift]":
+def figures_of(answers: "ChangedAnswers") -> "dict[str, Shift]":
     """Return the figures of the answers of a classifier by their names, without those of labels."""
     named = {
         "mean confidence": answers.confidence,
@@ -153,7 +153,7 @@ def figures_of(answers: "AnswerShift") -> "dict[str, Shift]":
     return {name: one for name, one in named.items() if one is not None}
 
 
-def _answers(answers: "AnswerShift", rest: str) -> Iterator[Line]:
+def _answers(answers: "ChangedAnswers", rest: str) -> Iterator[Line]:
     yield ""
     yield heading("Answers of the classifier")
     if answers.was_trained_on_old:
