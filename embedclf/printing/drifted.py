@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 5
 _MOST_LABELS = 6
+# With so many texts of each, the interval of an AUROC of 0.5 ends below 0.6 in about nine of ten cases.
+_ENOUGH = 300
 TRAINED_ON_OLD = "It was trained on the old rows, so it is surer of them, and more often right."
 _STYLES: dict[str, Style] = {
     "changed": {**WARNING, **HEADING},
@@ -52,6 +54,10 @@ def reasons_of(result: "Drift") -> list[str]:
             said.append(
                 f"About {size:,} of {counted(n, f'{more_in} row')} ({percent(size / n)}) are of kinds that {what}."
             )
+    if result.verdict == "cannot tell":
+        few = min(result.n_compared_new, result.n_compared_old) < _ENOUGH
+        would = f"; about {_ENOUGH} texts of each would mostly tell" if few else ""
+        said.append(f"A tenth of the texts may be of another kind, or none{would}.")
     if result.verdict == "changed" and not result.groups:
         said.append("No group of similar texts stands out.")
     if result.is_sampled:
@@ -79,7 +85,9 @@ def drift_lines(result: "Drift", new: "Places", old: "Places", rest: str) -> lis
         lines += _groups(groups, more_in, places, rest)
     lines += _words(result)
     if result.typical:
-        lines += ["", heading(f"New texts most unlike the old ones, each above its nearest in {old.name or 'the old'}")]
+        nearest = f"nearest in {old.name}" if old.name else "nearest old text"
+        lines += ["", heading("New texts most unlike the old ones")]
+        lines += [f"  Each with its newness, above its {nearest} with the similarity."]
         for one in result.typical:
             lines += [_text(f"{one.newness:.2f}", one.row, one.text, new)]
             lines += [_text(f"{one.similarity:z.2f}", one.nearest_row, one.nearest_text, old)]
@@ -168,18 +176,25 @@ def _answers(answers: "ChangedAnswers", rest: str) -> Iterator[Line]:
 
 def remark_on(shares: "Mapping[str, Shift]") -> str:
     """Return how many labels have another share than before, and how many would seem to by chance."""
-    n = sum(not low <= 0 <= high for low, high in (one.interval for one in shares.values()))
-    have = "has" if n == 1 else "have"
     return (
-        f"{n:,} of {counted(len(shares), 'label')} {have} an interval without 0; by chance, about "
-        f"{0.05 * len(shares):.1f} would."
+        f"{sum(map(_is_clear, shares.values())):,} of {counted(len(shares), 'share')} clearly changed (interval "
+        f"without 0); by chance, about {0.05 * len(shares):.1f} would."
     )
 
 
+def _is_clear(one: "Shift") -> bool:
+    low, high = one.interval
+    return not low <= 0 <= high
+
+
 def _shares(shares: "Mapping[str, Shift]", rest: str) -> Iterator[Line]:
+    """Show the labels with another share than before, or all if there are few."""
     yield f"  {remark_on(shares)}"
-    shown = list(shares.items())[:_MOST_LABELS]
+    shown = list(shares.items())
+    if len(shown) > _MOST_LABELS:
+        shown = [(name, one) for name, one in shown if _is_clear(one)][:_MOST_LABELS]
     rows: list[list[str | Piece]] = [[shown_label(name), *shift_cells(one)] for name, one in shown]
-    yield from table(["label", "new", "old", "points (95 %)"], rows, indent=2)
+    if rows:
+        yield from table(["label", "new", "old", "points (95 %)"], rows, indent=2)
     if (left := len(shares) - len(shown)) > 0:
-        yield f"  … {counted(left, 'more label')} ({rest})"
+        yield f"  … {counted(left, 'more label' if rows else 'label')} ({rest})"

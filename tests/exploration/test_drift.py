@@ -128,6 +128,9 @@ class TestTheVerdict:
         found = embedclf.drift(usual(0)[:30], usual(1)[:30])
         assert found.verdict == "cannot tell"
         assert str(found).startswith("Cannot tell with so few texts: 30 new and 30 old.\nGiven a new and an old text, ")
+        assert str(found).endswith(
+            "A tenth of the texts may be of another kind, or none; about 300 texts of each would mostly tell."
+        )
 
     def test_few_texts_that_are_unlike_are(self):
         """A great difference shows in 30 texts; the same seed gives the same result."""
@@ -332,6 +335,17 @@ class TestTheCommand:
         lines = done.stdout.splitlines()
         assert lines[0] == "The texts have changed."
         assert max(map(len, lines[4:])) <= 80
+
+    def test_labels_that_have_not_changed_are_counted_only(self, cli: Cli):
+        """Of more than a few labels, those whose share has not changed take one line."""
+        for name, n in (("new.csv", 3), ("old.csv", 4)):
+            write_csv(Path(name), [(f"text {row} of {n}", f"label {row % 8}") for row in range(8 * n)])
+        done = cli("drift", "new.csv", "--against", "old.csv")
+        shown = done.stdout.partition("Labels in the files\n")[2]
+        assert shown == (
+            "  0 of 8 shares clearly changed (interval without 0); by chance, about 0.4 would.\n"
+            "  … 8 labels (--json has all)\n"
+        )
 
     def test_each_text_is_sent_once(self, cli: Cli, api: AimlapiServer):
         """Texts of both files are embedded together."""
