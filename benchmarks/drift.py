@@ -25,6 +25,7 @@ from embedclf.stats.intervals import interval_of_mean
 DATASETS = Path(__file__).parents[1] / "datasets"
 SIZES = (100, 500, 2_500)
 NEIGHBOURHOODS = (5, 10, 20, 50, 100)
+FILES = ("Banking77", "tickets", "Banking77, many repeated")
 PARTS = ("halves", "subjects", "neighbourhoods", "speed")
 
 
@@ -87,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--banking77", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=200, help="per size; a quarter of them for the largest")
+    parser.add_argument("--halves-of", choices=FILES, action="append")
     parser.add_argument("--labels", type=int, default=25, help="how many are a new subject at the most")
     parser.add_argument("--part", choices=PARTS, action="append")
     asked = parser.parse_args()
@@ -99,15 +101,16 @@ def main() -> None:
     vectors_of = {id(one): embedclf.EmbeddedTexts(one, embedder="wordllama").vectors for one in (banking, tickets)}
     if "halves" in parts:
         print("equal halves called changed")
-        kinds = [("Banking77", banking, n, n, False) for n in SIZES]
-        kinds += [("tickets", tickets, n, n, False) for n in SIZES if 2 * n <= len(tickets)]
-        kinds += [("Banking77, many repeated", banking, n, n, True) for n in SIZES[1:]]
-        kinds += [("Banking77", banking, 200, 5_000, False), ("Banking77, many repeated", banking, 500, 5_000, True)]
+        kinds = [(FILES[0], banking, n, n) for n in SIZES] + [(FILES[0], banking, 200, 5_000)]
+        kinds += [(FILES[1], tickets, n, n) for n in SIZES if 2 * n <= len(tickets)]
+        kinds += [(FILES[2], banking, n, n) for n in SIZES[1:]] + [(FILES[2], banking, 500, 5_000)]
         of_all: list[bool] = []
-        for name, texts, n_new, n_old, repeated in kinds:
+        for name, texts, n_new, n_old in kinds:
+            if name not in (asked.halves_of or FILES):
+                continue
             n = asked.trials if n_new + n_old <= 1_000 else max(2, asked.trials // 4)
             found = run(
-                delayed(halves)(texts, vectors_of[id(texts)], n_new, n_old, seed, repeated=repeated)
+                delayed(halves)(texts, vectors_of[id(texts)], n_new, n_old, seed, repeated=name == FILES[2])
                 for seed in range(n)
             )
             by_auroc = sum(one.auroc_interval.low > 0.5 for one in found if one.auroc_interval)
