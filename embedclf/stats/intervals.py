@@ -177,7 +177,7 @@ def interval_between_means(
     seed : int
     """
     below = np.column_stack([is_first, ~is_first]).astype(np.float64)
-    kinds, counts = _kinds_of_sums(np.hstack([below * values[:, None], below]), groups)
+    kinds, counts = _kinds_of_sums(np.hstack([below * values.astype(np.float64)[:, None], below]), groups)
     drawn_sums = np.hstack([kinds.T @ drawn for drawn in _weights(counts, seed)])
     means = drawn_sums[:2] / drawn_sums[2:]
     n_groups = counts @ (kinds[:, 2:] > 0)
