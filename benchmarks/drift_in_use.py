@@ -16,9 +16,9 @@ import numpy as np
 from quality import DATASETS, Rows, read
 
 import embedclf
-from embedclf.classifier.answer_shift import AnswerShift, AnswerTally
 from embedclf.classifier.decisions import NOTHING
 from embedclf.classifier.reference import Measures
+from embedclf.classifier.reference_shift import AnswerTally, ReferenceShift
 
 SIZES = (100, 300, 1_000, 3_000)
 SETTINGS = {
@@ -41,7 +41,7 @@ class Asked:
         self.measures = Measures.of(scores, probabilities, several=False)
         self.answered = decision.decide(probabilities).chosen != NOTHING
 
-    def shift(self, rows: np.ndarray) -> AnswerShift:
+    def shift(self, rows: np.ndarray) -> ReferenceShift:
         tally = AnswerTally(self.reference)
         chosen = Measures(self.measures.confidence[rows], self.measures.energy[rows])
         tally.add(chosen, int(self.answered[rows].sum()))

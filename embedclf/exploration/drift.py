@@ -11,7 +11,7 @@ from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
-from embedclf.exploration.answer_shift import answer_shift, label_shift
+from embedclf.exploration.changed_answers import changed_answers, changed_labels
 from embedclf.exploration.changed_groups import ChangedGroup, changed_groups
 from embedclf.exploration.changed_words import ChangedWord, changed_words
 from embedclf.exploration.distinct_rows import DistinctRows
@@ -95,8 +95,8 @@ def drift(
     every = _vectors(both, vectors)
     labels = _joined_labels(both)
     distinct = DistinctRows.of(texts, n_new, seed=seed)
-    answers = None if model is None else answer_shift(model, texts, every, n_new, labels)
-    of_labels = {} if labels is None else label_shift(labels, n_new, distinct.number)
+    answers = None if model is None else changed_answers(model, texts, every, n_new, labels)
+    of_labels = {} if labels is None else changed_labels(labels, n_new, distinct.number)
     n_texts = int((distinct.n_new_rows > 0).sum()), int((distinct.n_old_rows > 0).sum())
     compared = distinct.sample(MOST_COMPARED, seed=seed)
     chosen = distinct[compared]

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from embedclf.classifier.answer_figures import plain
 from embedclf.data_frames import data_frame
-from embedclf.exploration.answer_shift import AnswerShift, Shift
+from embedclf.exploration.changed_answers import ChangedAnswers, Shift
 from embedclf.exploration.changed_groups import ChangedGroup
 from embedclf.exploration.changed_words import ChangedWord
 from embedclf.formatting import counted
@@ -80,7 +80,7 @@ class Drift(WithPage):
         For each new row, the index of its group in `groups`.
     labels : dict of str to Shift
         For each label, its share of the new and of the old labelled rows; empty if a file has no labels.
-    answers : AnswerShift or None
+    answers : ChangedAnswers or None
         The answers of a classifier; None without one.
     """
 
@@ -100,7 +100,7 @@ class Drift(WithPage):
     newness: tuple[float, ...]
     group_of: tuple[int | None, ...]
     labels: dict[str, Shift]
-    answers: AnswerShift | None
+    answers: ChangedAnswers | None
 
     def __repr__(self) -> str:
         return f"<Drift: {self.verdict}, {counted(self.n_new, 'new row')} and {counted(self.n_old, 'old row')}>"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from embedclf.data.label_sets import LabelSet
 from embedclf.evaluation.changes import Change
 from embedclf.evaluation.model_diff import KINDS, MEAN_COST, ModelDiff
-from embedclf.formatting import shown_confidence, shown_difference
+from embedclf.formatting import shown_difference
 from embedclf.pages.markup import breakable, tag
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.reports import INTERVALS, between
@@ -80,7 +80,7 @@ def _rows(result: ModelDiff, place: RowPlace | None) -> Section:
             one.text,
             (
                 *(_names(one.label), _names(one.old), _names(one.new), one.change),
-                f"{shown_confidence(one.old_confidence)} → {shown_confidence(one.new_confidence)}",
+                f"{one.old_confidence:.2f} → {one.new_confidence:.2f}",
             ),
             spans=one.spans,
         )
@@ -89,7 +89,7 @@ def _rows(result: ModelDiff, place: RowPlace | None) -> Section:
     columns = ["label", "old", "new", "change", "confidence"]
     names = sorted({name for row in rows for cell in row.cells[:3] for name in cell})
     choices: dict[str, Sequence[str]] = {"label": names, "old": names, "new": names, "change": KINDS}
-    return Section(title, note, [row_list(rows, columns, choices, wrong="new", numbers=["confidence"])])
+    return Section(title, note, [row_list(rows, columns, choices, numbers=["confidence"])])
 
 
 def _names(answer: str | LabelSet | None) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from embedclf.exploration.answer_shift import Shift
+from embedclf.exploration.changed_answers import Shift
 from embedclf.exploration.drift_result import Drift
 from embedclf.formatting import shown_interval, shown_share
 from embedclf.pages.charts import bar

@@ -16,6 +16,8 @@ _SHADES = (0.1, 0.3, 0.6)
 _FEW = 300
 # As many are printed; see report.css.
 _PRINTED = 25
+# A column of names that have no more characters is narrow.
+_SHORT = 10
 
 RowPlace = Callable[[int], str]
 """Returns the origin of a row as `file:line`."""
@@ -90,6 +92,13 @@ def row_list(
         }
         body.append(tag("tr", tag("td", _text(row, most)), *cells, **keys))
     printed = len(rows) - _PRINTED
+    longest = [
+        max((len(name) for row in rows for name in _names(row.cells[at])), default=0) for at in range(len(columns))
+    ]
+    widths = [
+        "6rem" if name in numbers or n_characters <= _SHORT else "minmax(0, 11rem)"
+        for name, n_characters in zip(columns, longest, strict=True)
+    ]
     return joined(
         [
             tag(
@@ -107,7 +116,7 @@ def row_list(
                 tag("tbody", joined(body, "\n")),
                 class_="rows many" if len(rows) > _FEW else "rows",
                 id="rows",
-                style="--columns: " + " ".join("6rem" if name in numbers else "11rem" for name in columns),
+                style="--columns: " + " ".join(widths),
             ),
             tag("p", f"{printed:,} more on the page itself.", class_="note paper") if printed > 0 else "",
             tag("p", "No rows match all filters.", class_="nothing", id="nothing", hidden=True),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from embedclf.classifier.answer_shift import AnswerShift
+from embedclf.classifier.reference_shift import ReferenceShift
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
 from embedclf.data.columns import as_text_column
@@ -45,7 +45,7 @@ class FilePrediction(Printable):
     usage : Usage
         Embedding usage of this run; if it ran in one process, usage since the embedder was opened. Zeros if the
         embedder does not count.
-    shift : AnswerShift or None
+    shift : ReferenceShift or None
         How far the answers are from those to the texts held out in training; its `remark` is a warning if the
         classifier is clearly less confident. None if no text was classified, or the classifier has no reference.
     """
@@ -56,7 +56,7 @@ class FilePrediction(Printable):
     faults: tuple[RowFault, ...]
     seconds: float
     usage: Usage = field(default_factory=Usage)
-    shift: AnswerShift | None = None
+    shift: ReferenceShift | None = None
 
     def __repr__(self) -> str:
         return f"<FilePrediction: {counted(self.rows, 'row')}, {self.n_faults:,} not classified>"

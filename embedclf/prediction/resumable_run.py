@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.classifier.answer_shift import AnswerShift, AnswerTally
 from embedclf.classifier.decisions import NOTHING
+from embedclf.classifier.reference_shift import AnswerTally, ReferenceShift
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.dialect import Dialect
 from embedclf.data.formats import file_format
@@ -213,7 +213,7 @@ class ResumableRun:
         return total
 
     @property
-    def shift(self) -> AnswerShift | None:
+    def shift(self) -> ReferenceShift | None:
         """How far the answers are from those of training; None without a reference or texts."""
         return None if self._tally is None else self._tally.shift()
 

@@ -8,13 +8,15 @@ from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WARNING, Line, Piece,
 from embedclf.printing.tables import in_one_line, percent, place_of, shortened, shown_label, shown_word, table
 
 if TYPE_CHECKING:
-    from embedclf.exploration.answer_shift import AnswerShift, Shift
+    from embedclf.exploration.changed_answers import ChangedAnswers, Shift
     from embedclf.exploration.changed_groups import ChangedGroup
     from embedclf.exploration.drift_result import Drift
     from embedclf.printing.tables import Places
 
 _MOST_GROUPS = 5
 _MOST_LABELS = 6
+# With so many texts of each, the interval of an AUROC of 0.5 ends below 0.6 in about nine of ten cases.
+_ENOUGH = 300
 TRAINED_ON_OLD = "It was trained on the old rows, so it is more confident and more accurate on them."
 _STYLES: dict[str, Style] = {
     "changed": {**WARNING, **HEADING},
@@ -52,6 +54,10 @@ def reasons_of(result: "Drift") -> list[str]:
             said.append(
                 f"About {size:,} of {counted(n, f'{more_in} row')} ({percent(size / n)}) belong to groups that {what}."
             )
+    if result.verdict == "cannot tell":
+        few = min(result.n_compared_new, result.n_compared_old) < _ENOUGH
+        would = f"; about {_ENOUGH} texts of each would usually be enough to tell" if few else ""
+        said.append(f"A tenth of the texts may be of another kind, or none{would}.")
     if result.verdict == "changed" and not result.groups:
         said.append("No group of similar texts stands out.")
     if result.is_sampled:
@@ -79,7 +85,9 @@ def drift_lines(result: "Drift", new: "Places", old: "Places", rest: str) -> lis
         lines += _groups(groups, more_in, places, rest)
     lines += _words(result)
     if result.typical:
-        lines += ["", heading(f"New texts least like the old ones, each with the nearest in {old.name or 'the old'}")]
+        nearest = f"text in {old.name}" if old.name else "old text"
+        lines += ["", heading("New texts least like the old ones")]
+        lines += [f"  Each with its newness; below it is the nearest {nearest}, with the similarity."]
         for one in result.typical:
             lines += [_text(f"{one.newness:.2f}", one.row, one.text, new)]
             lines += [_text(f"{one.similarity:z.2f}", one.nearest_row, one.nearest_text, old)]
@@ -143,7 +151,7 @@ def shift_cells(one: "Shift") -> list[str]:
     ]
 
 
-def figures_of(answers: "AnswerShift") -> "dict[str, Shift]":
+def figures_of(answers: "ChangedAnswers") -> "dict[str, Shift]":
     """Return the figures of the answers of a classifier by their names, without those of labels."""
     named = {
         "mean confidence": answers.confidence,
@@ -153,7 +161,7 @@ def figures_of(answers: "AnswerShift") -> "dict[str, Shift]":
     return {name: one for name, one in named.items() if one is not None}
 
 
-def _answers(answers: "AnswerShift", rest: str) -> Iterator[Line]:
+def _answers(answers: "ChangedAnswers", rest: str) -> Iterator[Line]:
     yield ""
     yield heading("Answers of the classifier")
     if answers.was_trained_on_old:
@@ -168,18 +176,25 @@ def _answers(answers: "AnswerShift", rest: str) -> Iterator[Line]:
 
 def remark_on(shares: "Mapping[str, Shift]") -> str:
     """Return how many labels have another share than before, and how many would seem to by chance."""
-    n = sum(not low <= 0 <= high for low, high in (one.interval for one in shares.values()))
-    have = "has" if n == 1 else "have"
     return (
-        f"{n:,} of {counted(len(shares), 'label')} {have} an interval that excludes 0; by chance, "
-        f"about {0.05 * len(shares):.1f} would."
+        f"{sum(map(_is_clear, shares.values())):,} of {counted(len(shares), 'share')} clearly changed (the interval "
+        f"excludes 0); by chance, about {0.05 * len(shares):.1f} would."
     )
 
 
+def _is_clear(one: "Shift") -> bool:
+    low, high = one.interval
+    return not low <= 0 <= high
+
+
 def _shares(shares: "Mapping[str, Shift]", rest: str) -> Iterator[Line]:
+    """Show the labels with another share than before, or all if there are few."""
     yield f"  {remark_on(shares)}"
-    shown = list(shares.items())[:_MOST_LABELS]
+    shown = list(shares.items())
+    if len(shown) > _MOST_LABELS:
+        shown = [(name, one) for name, one in shown if _is_clear(one)][:_MOST_LABELS]
     rows: list[list[str | Piece]] = [[shown_label(name), *shift_cells(one)] for name, one in shown]
-    yield from table(["label", "new", "old", "points (95 %)"], rows, indent=2)
+    if rows:
+        yield from table(["label", "new", "old", "points (95 %)"], rows, indent=2)
     if (left := len(shares) - len(shown)) > 0:
-        yield f"  … {counted(left, 'more label')} ({rest})"
+        yield f"  … {counted(left, 'more label' if rows else 'label')} ({rest})"

@@ -27,8 +27,10 @@ def sentence_of(gate: "Gate", cannot_tell: CannotTell) -> str:
     """Return the outcome of all requirements as a sentence."""
     if gate.outcome != "cannot tell":
         return f"The gate {gate.outcome}."
-    asked = {"pass": ", and passes (--cannot-tell pass)", "fail": ", and fails (--cannot-tell fail)", None: ""}
-    return f"The gate cannot tell with so few rows{asked[cannot_tell]}."
+    if cannot_tell is None:
+        return "The gate cannot tell (exit code 4): use more rows, or --cannot-tell pass or fail."
+    outcome = "passes" if cannot_tell == "pass" else "fails"
+    return f"The gate cannot tell, and {outcome} (--cannot-tell {cannot_tell})."
 
 
 def gate_lines(gate: "Gate", cannot_tell: CannotTell) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Results as Markdown, for the summary that a code host shows beside a run.
+"""Text and tables in Markdown, and a comparison of two classifiers for the summary that a code host shows beside a run.
 
 Names come from files, so every character that could be markup is escaped; a summary has no links and no HTML but what
 is written here.

@@ -4,7 +4,6 @@ The metadata is YAML between lines of dashes, whose values are written as JSON, 
 what the model file says or what holds for all classifiers: nothing about the texts is known here.
 """
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +22,11 @@ from embedclf.printing.described import (
 )
 from embedclf.printing.figures import held_out_test_lines
 from embedclf.printing.lines import plain
-from embedclf.printing.tables import in_one_line
+from embedclf.printing.markdown import markdown_of, markdown_table
 
 if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
 
-# Characters that mark something, and those by which an address becomes a link.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~$&@]|(?<=:)/|(?<=:/)/|(?<=www)\.)")
 _FEW_ROWS = 30
 _BUILT_IN = ("aimlapi", "wordllama")
 
@@ -41,15 +38,15 @@ def markdown_card(file: ModelFile) -> str:
     file = file._replace(path=Path(file.path).name)  # the reader has it somewhere else
     parts = [
         _metadata(file, name),
-        f"# {escaped(name)}",
+        f"# {markdown_of(name)}",
         f"A text classifier that gives {kind(card)}: {counted(len(file.model.classes), 'label')}. "
-        f"It uses {escaped(used(file))}.",
+        f"It uses {markdown_of(used(file))}.",
         "## Intended use",
         f"To give {'any' if card.multilabel is not None else 'one'} of these labels to texts like those it was trained "
         f"on. {_abstains(file)}",
         _label_table(file),
         "## Training data",
-        f"Trained on {escaped(trained_on(card))}. The model file contains none of the texts.",
+        f"Trained on {markdown_of(trained_on(card))}. The model file contains none of the texts.",
         "## Evaluation",
         *_evaluation(card),
         "## Limitations",
@@ -57,14 +54,9 @@ def markdown_card(file: ModelFile) -> str:
         "## How to use it",
         "```python\n" + "\n".join(python_lines(file)) + "\n```",
         "```sh\n" + "\n".join(_shell_lines(file)) + "\n```",
-        *map(escaped, needs(file)),
+        *map(markdown_of, needs(file)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Return a text for Markdown, in which none of its characters is markup."""
-    return _SPECIAL.sub(r"\\\1", in_one_line(text))
 
 
 def _metadata(file: ModelFile, name: str) -> str:
@@ -97,26 +89,27 @@ def _shell_lines(file: ModelFile) -> list[str]:
 
 def _abstains(file: ModelFile) -> str:
     if (labels := facts(file).get("labels")) is not None:
-        return f"Labels are given by their probability: {escaped(labels)}."
+        return f"Labels are given by their probability: {markdown_of(labels)}."
     when = facts(file)["abstains"]
-    return "It never abstains." if when == "never" else f"It abstains {escaped(when)}."
+    return "It never abstains." if when == "never" else f"It abstains {markdown_of(when)}."
 
 
 def _label_table(file: ModelFile) -> str:
     counts = label_counts(file.card)
     if counts is None:
-        return "\n".join(["| label |", "| --- |", *(f"| {escaped(name)} |" for name in file.model.classes)])
-    rows = [f"| {escaped(name)} | {counts.get(name, 0):,} |" for name in file.model.classes]
-    return "\n".join(["| label | training rows |", "| --- | ---: |", *rows])
+        return "\n".join(markdown_table(["label"], [[name] for name in file.model.classes]))
+    rows = [[name, f"{counts.get(name, 0):,}"] for name in file.model.classes]
+    return "\n".join(markdown_table(["label", "training rows"], rows))
 
 
 def _evaluation(card: "ModelCard") -> list[str]:
     if (held_out := card.held_out) is None:
         return ["No rows were held out: its accuracy is not known."]
-    lines = [f"- {escaped(plain(line).strip())}" for line in held_out_test_lines(card)]
+    lines = [f"- {markdown_of(plain(line).strip())}" for line in held_out_test_lines(card)]
     if interval := accuracy_interval(held_out):
         of = "exact match" if card.multilabel is not None else "accuracy"
-        lines.append(f"- 95 % interval of the {of}: {shown_interval(interval)}, if no two rows are the same text")
+        shown = markdown_of(shown_interval(interval))
+        lines.append(f"- 95 % interval of the {of}: {shown}, if no two rows are the same text")
     return ["\n".join(lines)]
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.answer_shift import AnswerShift, AnswerTally
 from embedclf.classifier.decisions import NOTHING
 from embedclf.classifier.reference import Measures
+from embedclf.classifier.reference_shift import AnswerTally, ReferenceShift
 from embedclf.classifier.text_classifier import TextClassifier
 
 WINDOW_TEXTS = 1_000
@@ -35,14 +35,14 @@ class WindowFigures(NamedTuple):
     n_answered : int
     of_labels : Counter of int
         How many texts have each class as the most likely one, or get it if they may have several labels.
-    shift : AnswerShift or None
+    shift : ReferenceShift or None
         None without texts, or without a reference to compare them with.
     """
 
     measures: Measures
     n_answered: int
     of_labels: Counter[int]
-    shift: AnswerShift | None
+    shift: ReferenceShift | None
 
 
 class AnswerWindow:

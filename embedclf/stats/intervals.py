@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.arrays import Floats, Ints
+from embedclf.arrays import Floats, Ints, Mask
 from embedclf.formatting import counted
 from embedclf.phases import tracked
 
@@ -149,6 +149,42 @@ def interval_of_ratios(
         sums = kinds.T @ drawn
         parts.append(weights @ (sums[:n_ratios] / np.maximum(sums[n_ratios:], _TINY)))
     return _between(np.concatenate(parts), int(counts.sum()), least, most, seed)
+
+
+def interval_between_means(
+    values: npt.NDArray[np.generic],
+    is_first: Mask,
+    groups: Ints | None = None,
+    *,
+    least: float = 0.0,
+    most: float = 1.0,
+    seed: int = 0,
+) -> Interval:
+    """Return the interval of the mean of some values of the first rows, less that of the other rows.
+
+    Both have an unseen group of their own, since one may have far fewer groups than the other.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        One per row.
+    is_first : ndarray of shape (n,), bool
+        Which rows are first ones; at least one is, and at least one is not.
+    groups : ndarray of shape (n,), int, optional
+        As for `interval_of_mean`; a group may have rows of both.
+    least, most : float
+        Range of the values.
+    seed : int
+    """
+    below = np.column_stack([is_first, ~is_first]).astype(np.float64)
+    kinds, counts = _kinds_of_sums(np.hstack([below * values.astype(np.float64)[:, None], below]), groups)
+    drawn_sums = np.hstack([kinds.T @ drawn for drawn in _weights(counts, seed)])
+    means = drawn_sums[:2] / drawn_sums[2:]
+    n_groups = counts @ (kinds[:, 2:] > 0)
+    unseen = np.random.default_rng([seed, 1]).beta(1, n_groups[:, None], size=means.shape)
+    lows, highs = means + (least - means) * unseen, means + (most - means) * unseen
+    low, high = np.percentile(lows[0] - highs[1], _ENDS[0]), np.percentile(highs[0] - lows[1], _ENDS[1])
+    return Interval(float(low), float(high))
 
 
 def interval_of_macro_ratio(

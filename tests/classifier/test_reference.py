@@ -10,11 +10,11 @@ from scipy.stats import ks_2samp
 
 import embedclf
 from corpus import DATASETS, LABELS, QUICK, TEXTS
-from embedclf.classifier.answer_shift import AnswerShift, AnswerTally
 from embedclf.classifier.decisions import Decision
 from embedclf.classifier.linear import logistic, softmax
 from embedclf.classifier.model_file import model_bytes
 from embedclf.classifier.reference import LEVELS, AnswerReference, Measures
+from embedclf.classifier.reference_shift import AnswerTally, ReferenceShift
 from embedclf.data.corpus import read_corpus
 
 CLASSES = ("a", "b", "c")
@@ -30,7 +30,7 @@ def reference_of(scores: np.ndarray, threshold: float | None = None) -> AnswerRe
     return reference
 
 
-def shift_of(scores: np.ndarray, reference: AnswerReference, parts: int = 1) -> AnswerShift:
+def shift_of(scores: np.ndarray, reference: AnswerReference, parts: int = 1) -> ReferenceShift:
     tally = AnswerTally(reference)
     for part in np.array_split(scores, parts):
         tally.add(Measures.of(part, softmax(part), several=False), len(part))
@@ -162,7 +162,7 @@ class TestComparing:
 
     def test_what_is_said(self):
         """By the medians, or where these are near, by the share below a confidence, or by the scores."""
-        usual = AnswerShift(1_000, 2_000, 0, 0, 0.8, 0.87, 0.38, 0.91, 0.3, 0.05, 0.5234, 0.05, 0.05)
+        usual = ReferenceShift(1_000, 2_000, 0, 0, 0.8, 0.87, 0.38, 0.91, 0.3, 0.05, 0.5234, 0.05, 0.05)
         unlike = "These texts are unlike the training texts: "
         assert usual.remark == (
             f"{unlike}the median confidence is 0.80 (0.87 at training), and 38 % of them are answered (91 %). "

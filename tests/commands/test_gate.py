@@ -71,9 +71,9 @@ def test_something_fails(cli: Cli, dataset: Path, models: tuple[Path, Path]):
 @pytest.mark.parametrize(
     ("asked", "code", "said"),
     [
-        ((), 4, "The gate cannot tell with so few rows."),
-        (("--cannot-tell", "pass"), 0, "The gate cannot tell with so few rows, and passes (--cannot-tell pass)."),
-        (("--cannot-tell", "fail"), 3, "The gate cannot tell with so few rows, and fails (--cannot-tell fail)."),
+        ((), 4, "The gate cannot tell (exit code 4): use more rows, or --cannot-tell pass or fail."),
+        (("--cannot-tell", "pass"), 0, "The gate cannot tell, and passes (--cannot-tell pass)."),
+        (("--cannot-tell", "fail"), 3, "The gate cannot tell, and fails (--cannot-tell fail)."),
     ],
 )
 def test_it_cannot_be_told(
@@ -186,7 +186,7 @@ def test_macro_f1_takes_ten_rows_a_label(cli: Cli, models: tuple[Path, Path]):
     assert result.stdout.endswith(
         "but with fewer than 10 rows per label, the interval is too narrow to rely on. Roughly 30 rows would be "
         "enough, instead of 24.\n"
-        "The gate cannot tell with so few rows.\n"
+        "The gate cannot tell (exit code 4): use more rows, or --cannot-tell pass or fail.\n"
     )
 
 

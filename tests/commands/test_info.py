@@ -8,7 +8,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICK, TEXTS
-from embedclf.printing.markdown_card import escaped
+from embedclf.printing.markdown import markdown_of
 from running import Cli
 
 FIRST = Path(__file__).parents[1] / "support" / "written_by_0_1_0" / "model.safetensors"
@@ -190,8 +190,8 @@ def test_the_card_is_taken_by_hugging_face(cli: Cli, words: Path):
 
 def test_labels_are_escaped_in_the_card():
     """No label is markup, a link, a cell or a line of its own."""
-    assert escaped("a|b\n# <b>[x](y)") == r"a\|b\\n\# \<b\>\[x\](y)"
-    assert escaped("http://example.com www.example.com") == r"http:\/\/example.com www\.example.com"
+    assert markdown_of("a|b\n# <b>[x](y)") == r"a\|b\\n#<!-- --> &lt;b&gt;\[x\](y)"
+    assert markdown_of("http://example.com www.example.com") == "http&#58;//example.com www&#46;example.com"
 
 
 def test_what_is_no_model(cli: Cli, dataset: Path, words: Path):

@@ -11,7 +11,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
 from embedclf.embedding.embedded_texts import EmbeddedTexts
-from embedclf.exploration.answer_shift import label_shift, shift_of
+from embedclf.exploration.changed_answers import changed_labels, shift_of
 from embedclf.exploration.distinct_rows import DistinctRows
 from embedclf.exploration.domain import interval_of_auroc
 from embedclf.exploration.local_shares import local_shares
@@ -130,6 +130,9 @@ class TestTheVerdict:
         assert str(found).startswith(
             "Cannot tell with so few texts: 30 new and 30 old.\nGiven one new and one old text, "
         )
+        assert str(found).endswith(
+            "A tenth of the texts may be of another kind, or none; about 300 texts of each would usually be enough to tell."
+        )
 
     def test_few_texts_that_are_unlike_are(self):
         """A great difference shows in 30 texts; the same seed gives the same result."""
@@ -215,16 +218,25 @@ class TestWhatItIsMadeOf:
         assert one.interval == pytest.approx((0.18, 0.41), abs=0.02)
         paired = shift_of(np.tile(np.arange(100) < 40, 2), is_new, np.tile(np.arange(100), 2))
         assert paired.difference == 0
-        assert paired.interval.high < 0.05
+        assert paired.interval.high < 0.06
+
+    def test_few_rows_say_little_of_shares(self):
+        """None of five rows have a label that 2 in 100 old ones have: no sign that fewer have it now."""
+        is_new = np.arange(1_005) < 5
+        one = shift_of(np.arange(1_005) >= 985, is_new, np.arange(1_005))
+        assert (one.new, one.old) == (0, 0.02)
+        assert one.interval.low < 0 < 0.4 < one.interval.high < 0.6
+        every = shift_of(is_new, is_new, np.arange(1_005))
+        assert every.interval.low == pytest.approx(0.48, abs=0.05)
 
     def test_shares_of_labels(self):
         """A row without a label does not count, and a file without any has no shares."""
         groups = np.arange(6)
-        found = label_shift(["a", "a", "b", "a", "b", ""], 3, groups)
+        found = changed_labels(["a", "a", "b", "a", "b", ""], 3, groups)
         assert list(found) == ["a", "b"]
         assert (found["a"].new, found["a"].old) == (pytest.approx(2 / 3), 0.5)
-        assert label_shift(["a", "b", "", ""], 2, groups[:4]) == {}
-        several = label_shift([("a", "b"), ("a",), (), ("b",)], 2, groups[:4])
+        assert changed_labels(["a", "b", "", ""], 2, groups[:4]) == {}
+        several = changed_labels([("a", "b"), ("a",), (), ("b",)], 2, groups[:4])
         assert (several["a"].new, several["a"].old) == (1.0, 0.0)
 
 
@@ -325,6 +337,17 @@ class TestTheCommand:
         lines = done.stdout.splitlines()
         assert lines[0] == "The texts have changed."
         assert max(map(len, lines[4:])) <= 80
+
+    def test_labels_that_have_not_changed_are_counted_only(self, cli: Cli):
+        """Of more than a few labels, those whose share has not changed take one line."""
+        for name, n in (("new.csv", 3), ("old.csv", 4)):
+            write_csv(Path(name), [(f"text {row} of {n}", f"label {row % 8}") for row in range(8 * n)])
+        done = cli("drift", "new.csv", "--against", "old.csv")
+        shown = done.stdout.partition("Labels in the files\n")[2]
+        assert shown == (
+            "  0 of 8 shares clearly changed (interval without 0); by chance, about 0.4 would.\n"
+            "  … 8 labels (--json has all)\n"
+        )
 
     def test_each_text_is_sent_once(self, cli: Cli, api: AimlapiServer):
         """Texts of both files are embedded together."""

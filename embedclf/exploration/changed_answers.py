@@ -13,7 +13,7 @@ from embedclf.classifier.recorded_rows import is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.label_sets import Labels, label_sets_of
 from embedclf.phases import phase
-from embedclf.stats.intervals import Interval, interval_of_ratios
+from embedclf.stats.intervals import Interval, interval_between_means
 from embedclf.validation import group_duplicates
 
 _BLOCK = 4_096
@@ -42,7 +42,7 @@ class Shift(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerShift:
+class ChangedAnswers:
     """The answers of a classifier to new and to old rows.
 
     Attributes
@@ -76,9 +76,9 @@ class AnswerShift:
         return figures
 
 
-def answer_shift(
+def changed_answers(
     classifier: TextClassifier, texts: Sequence[str], vectors: Vectors, n_new: int, labels: Labels | None
-) -> AnswerShift:
+) -> ChangedAnswers:
     """Compare the answers to new rows with those to old ones.
 
     Equal texts are resampled together, across both files. The intervals are not corrected for their number: of 20
@@ -112,7 +112,7 @@ def answer_shift(
         }
         nothing = chosen == NOTHING
         may_abstain = bool(nothing.any()) or (isinstance(decision, Decision) and decision.abstains)
-        return AnswerShift(
+        return ChangedAnswers(
             by_difference(shares),
             shift_of(np.round(sure, _DECIMALS), is_new, groups),
             float(np.median(sure[is_new])),
@@ -123,7 +123,7 @@ def answer_shift(
         )
 
 
-def label_shift(labels: Labels, n_new: int, groups: Ints) -> dict[str, Shift]:
+def changed_labels(labels: Labels, n_new: int, groups: Ints) -> dict[str, Shift]:
     """Compare the shares of labels of new and of old rows, among the rows with a label.
 
     Parameters
@@ -169,10 +169,8 @@ def shift_of(values: AnyFloats | Mask, is_new: Mask, groups: Ints) -> Shift:
     groups : ndarray of shape (n_rows,), int
         Rows with the same number are resampled together.
     """
-    below = np.column_stack([is_new, ~is_new]).astype(np.float64)
-    above = below * values[:, None]
-    new, old = above.sum(axis=0) / below.sum(axis=0)
-    return Shift(float(new), float(old), interval_of_ratios(above, below, groups, factors=(1, -1), least=-1.0))
+    new, old = float(values[is_new].mean()), float(values[~is_new].mean())
+    return Shift(new, old, interval_between_means(values, is_new, groups))
 
 
 def by_difference(shares: dict[str, Shift]) -> dict[str, Shift]:

@@ -28,7 +28,7 @@ _STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerShift:
+class ReferenceShift:
     """How far the answers to some texts are from those to the texts held out in training.
 
     Attributes
@@ -139,7 +139,7 @@ class AnswerTally:
             ordered, at = np.sort(values), np.array(getattr(self._reference, name))
             self._counts[name] += [np.searchsorted(ordered, at), np.searchsorted(ordered, at, side="right")]
 
-    def shift(self) -> AnswerShift | None:
+    def shift(self) -> ReferenceShift | None:
         """Return how far the texts are from the reference; None without texts."""
         if not self._n:
             return None
@@ -147,7 +147,7 @@ class AnswerTally:
         more_familiar, less_familiar = self._beyond("energy")
         levels, sure, unknown = np.array(LEVELS), int(less_sure.argmax()), int(less_familiar.argmax())
         reference = self._reference
-        return AnswerShift(
+        return ReferenceShift(
             self._n,
             reference.n_examples,
             _distance(less_sure, more_sure),
