@@ -87,7 +87,7 @@ def drift_lines(result: "Drift", new: "Places", old: "Places", rest: str) -> lis
     if result.typical:
         nearest = f"text in {old.name}" if old.name else "old text"
         lines += ["", heading("New texts least like the old ones")]
-        lines += [f"  Each with its newness; below it is the nearest {nearest}, with the similarity."]
+        lines += [f"  Each with its newness; below it, the nearest {nearest}."]
         for one in result.typical:
             lines += [_text(f"{one.newness:.2f}", one.row, one.text, new)]
             lines += [_text(f"{one.similarity:z.2f}", one.nearest_row, one.nearest_text, old)]

@@ -345,7 +345,7 @@ class TestTheCommand:
         done = cli("drift", "new.csv", "--against", "old.csv")
         shown = done.stdout.partition("Labels in the files\n")[2]
         assert shown == (
-            "  0 of 8 shares clearly changed (interval without 0); by chance, about 0.4 would.\n"
+            "  0 of 8 shares clearly changed (the interval excludes 0); by chance, about 0.4 would.\n"
             "  … 8 labels (--json has all)\n"
         )
 
