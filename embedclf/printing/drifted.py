@@ -85,9 +85,9 @@ def drift_lines(result: "Drift", new: "Places", old: "Places", rest: str) -> lis
         lines += _groups(groups, more_in, places, rest)
     lines += _words(result)
     if result.typical:
-        nearest = f"text in {old.name}" if old.name else "old text"
+        nearest = f"nearest in {old.name}" if old.name else "nearest old text"
         lines += ["", heading("New texts least like the old ones")]
-        lines += [f"  Each with its newness; below it, the nearest {nearest}."]
+        lines += [f"  Each with its newness; below, the {nearest} with its similarity."]
         for one in result.typical:
             lines += [_text(f"{one.newness:.2f}", one.row, one.text, new)]
             lines += [_text(f"{one.similarity:z.2f}", one.nearest_row, one.nearest_text, old)]
