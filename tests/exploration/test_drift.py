@@ -131,7 +131,8 @@ class TestTheVerdict:
             "Cannot tell with so few texts: 30 new and 30 old.\nGiven one new and one old text, "
         )
         assert str(found).endswith(
-            "A tenth of the texts may be of another kind, or none; about 300 texts of each would usually be enough to tell."
+            "A tenth of the texts may be of another kind, or none; about 300 texts of each would usually be enough to "
+            "tell."
         )
 
     def test_few_texts_that_are_unlike_are(self):
