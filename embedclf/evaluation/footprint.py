@@ -10,6 +10,7 @@ from embedclf.classifier.label_sets import MOST_STEPS, Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_card import HeldOut, ModelCard
 from embedclf.classifier.model_file import model_bytes
+from embedclf.classifier.reference import LEAST_TEXTS, LEVELS, AnswerReference
 from embedclf.embedding.base import Embedder
 from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.training.inputs import Inputs
@@ -34,6 +35,7 @@ def size_and_seconds(
     card = ModelCard(
         *(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0),
         conformal=_calibration(result.n_examples, accuracy) if isinstance(result, CrossValidation) else None,
+        reference=_reference(result.n_examples, len(classes)) if result.n_examples >= LEAST_TEXTS else None,
     )
     timed, vectors = texts[:_TEXTS_TIMED], inputs.vectors[:_TEXTS_TIMED]
     seconds = _shortest(lambda: model.probabilities(vectors, None if vocabulary is None else vocabulary.terms(timed)))
@@ -45,6 +47,13 @@ def _calibration(n_examples: int, accuracy: float) -> Conformal:
     n_right = round(accuracy * n_examples)
     likeliest, others = (min(n, MOST_STEPS) for n in (n_right, n_examples - n_right))
     return Conformal(n_examples, n_right, (0.9876,) * likeliest, (0.1234,) * others)
+
+
+def _reference(n_examples: int, n_classes: int) -> AnswerReference:
+    """Return a reference distribution that is as large as that of a classifier."""
+    n_of_class = n_examples // n_classes
+    of_levels = len(LEVELS)
+    return AnswerReference(n_examples, (0.9876,) * of_levels, (-1.2345,) * of_levels, 0.0, (n_of_class,) * n_classes)
 
 
 def ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:
