@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICK, TEXTS
 from embedclf.cli import main
 from running import BROWSER, Cli
 
@@ -90,6 +90,17 @@ def model(trained: embedclf.TextClassifier, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("models") / "small.safetensors"
     trained.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An old model that does not know passwords, and a new one that does."""
+    folder = tmp_path_factory.mktemp("models")
+    known = [(text, label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "password"]
+    old, new = folder / "old.safetensors", folder / "new.safetensors"
+    embedclf.train(*zip(*known, strict=True), embedder="wordllama", **QUICK).save(old)
+    embedclf.train(TEXTS, LABELS, embedder="wordllama", **QUICK).save(new)
+    return old, new
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,12 @@ def data_stem(path: str | os.PathLike[str]) -> str:
     return _unpacked_name(path).stem
 
 
+def named_beside(path: str | os.PathLike[str], addition: str) -> Path:
+    """Return the path of a file beside another, with an addition to its name: ``may_test.csv.gz`` of ``may.csv.gz``."""
+    place, stem = Path(path), data_stem(path)
+    return place.with_name(f"{stem}{addition}{place.name[len(stem) :]}")
+
+
 def _unpacked_name(path: str | os.PathLike[str]) -> Path:
     return Path(Path(path).stem) if packed_suffix(path) else Path(path)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from embedclf.data.corpus import Corpus
 from embedclf.data.excel_sink import ExcelSink
-from embedclf.data.formats import FormatError
+from embedclf.data.formats import FormatError, named_beside
 from embedclf.data.label_cells import SeveralLabels
 from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, listed_labels
 from embedclf.data.parquet_types import ParquetError, Record, with_value
@@ -22,14 +22,11 @@ from embedclf.missing import is_missing
 from embedclf.validation import text_fault
 
 LABEL, NOTE = "label", "note"
-_PACKED = (".gz", ".zst")
 
 
 def test_set_beside(output: str | os.PathLike[str]) -> Path:
     """Return the path of the test set of an output: ``labelled_test.csv``, or ``labelled_test.csv.gz``."""
-    place = Path(output)
-    ending = "".join(place.suffixes[-2:]) if place.suffix.lower() in _PACKED else place.suffix
-    return place.with_name(f"{place.name.removesuffix(ending)}_test{ending}")
+    return named_beside(output, "_test")
 
 
 @dataclass(frozen=True)

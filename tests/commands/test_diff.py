@@ -8,21 +8,8 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import DATASETS, LABELS, QUICK, QUICKLY, SMALL, TEXTS
+from corpus import DATASETS, LABELS, QUICK, QUICKLY, SETS, SMALL, TEXTS
 from running import Cli
-
-SETS = [(label, "urgent") if place % 3 else (label,) for place, label in enumerate(LABELS)]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """An old model that does not know passwords, and a new one that does."""
-    folder = tmp_path_factory.mktemp("diff")
-    known = [(text, label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "password"]
-    old, new = folder / "old.safetensors", folder / "new.safetensors"
-    embedclf.train(*zip(*known, strict=True), embedder="wordllama", **QUICK).save(old)
-    embedclf.train(TEXTS, LABELS, embedder="wordllama", **QUICK).save(new)
-    return old, new
 
 
 def mixed(path: Path) -> Path:

@@ -7,24 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 import embedclf
-from corpus import LABELS, QUICK, TEXTS
+from corpus import LABELS, QUICK, SETS, TEXTS
 from embedclf.evaluation.gate import Gate, Judged
 from embedclf.printing.gates import gate_junit, gate_markdown
 from embedclf.stats.intervals import Interval
 from running import Cli
-
-SETS = [(label, "urgent") if place % 3 else (label,) for place, label in enumerate(LABELS)]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """An old model that does not know passwords, and a new one that does."""
-    folder = tmp_path_factory.mktemp("gate")
-    known = [(text, label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "password"]
-    old, new = folder / "old.safetensors", folder / "new.safetensors"
-    embedclf.train(*zip(*known, strict=True), embedder="wordllama", **QUICK).save(old)
-    embedclf.train(TEXTS, LABELS, embedder="wordllama", **QUICK).save(new)
-    return old, new
 
 
 def gate_of(shown: str) -> list[str]:

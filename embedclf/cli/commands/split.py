@@ -65,6 +65,7 @@ def command(
     columns, in their order. The same file and seed always give the same split.
     """
     from embedclf.data.atomic_file import check_places
+    from embedclf.data.formats import named_beside
     from embedclf.quality.splitting import divided_rows
 
     given = {"train": train_output, "test": test_output}
@@ -72,7 +73,7 @@ def command(
         raise click.UsageError(
             "Standard input has no name to derive the outputs from: use --train-output and --test-output."
         )
-    outputs = {side: path or _beside(dataset, side) for side, path in given.items()}
+    outputs = {side: path or str(named_beside(dataset, f"_{side}")) for side, path in given.items()}
     check_places({"the dataset": dataset}, {f"--{side}-output": path for side, path in outputs.items()})
     for side, path in outputs.items():
         if given[side] is None and not force and Path(path).exists():
@@ -105,14 +106,6 @@ def command(
             f"{counted(one['labels'], 'label')}"
         )
     _say_rest(divided)
-
-
-def _beside(dataset: str, side: str) -> str:
-    """Return the default name of an output: the name of the file, followed by the side."""
-    from embedclf.data.formats import data_stem
-
-    path, stem = Path(dataset), data_stem(dataset)
-    return str(path.with_name(f"{stem}_{side}{path.name[len(stem) :]}"))
 
 
 def _side(corpus: "Corpus", divided: "Divided", side: str) -> dict[str, Any]:
